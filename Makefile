@@ -1,0 +1,45 @@
+# Every target installs what it needs into .venv; CI runs nothing that is not here.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# One stamp per set of requirements: `make` is silent and instant while pyproject.toml does not change.
+STAMP := .venv/.installed
+SHELL_FILES = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh$$' 2>/dev/null)
+
+.PHONY: demo test e2e soak bench check format clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]' --group dev
+	touch $@
+
+demo: $(STAMP) ## See a merge become a tested, published slug
+	$(BIN)/ship demo
+
+test: $(STAMP) ## Units, properties, integration against loopback servers
+	$(BIN)/python -m pytest -q
+
+e2e: $(STAMP) ## The real agent runs real builds
+	$(BIN)/python -m pytest -q tests/e2e
+
+soak: $(STAMP) ## Long runs of faults, by hand
+	$(BIN)/python -m pytest -q tests/soak
+
+bench: $(STAMP) ## Figures beside their peers
+	@for bench in makespan shard_cost slug preview mutants; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
+
+check: $(STAMP) ## Format, lint, types, shellcheck, architecture
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	@if [ -n "$(SHELL_FILES)" ]; then $(BIN)/shellcheck $(SHELL_FILES) && $(BIN)/shfmt -d -i 2 $(SHELL_FILES); fi
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(STAMP) ## Put everything into its form
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+	@if [ -n "$(SHELL_FILES)" ]; then $(BIN)/shfmt -w -i 2 $(SHELL_FILES); fi
+
+clean: ## Take away what `make` made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,280 @@
+"""What a configuration is: the typed values of `.buildkite/shipping.yml`, their defaults and the rules between them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pipeline_gen.config import values
+from pipeline_gen.config.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pipeline_gen.errors import Fault
+
+Selection = Literal["off", "shadow", "on"]
+Queue = Literal["plan", "tests", "slug"]
+
+DEFAULT_IGNORE = ("*.md", "docs/**")
+DEFAULT_TARGET = 180.0
+DEFAULT_HANG = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardLimits:
+    """How few and how many shards a suite may have."""
+
+    min: int = 1
+    max: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A set of tests and how it is run. ``target`` and ``hang`` in seconds; ``setup`` is one argv, run once per job."""
+
+    name: str
+    runner: str = "pytest"
+    python: str = "python3"
+    setup: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ("tests",)
+    target: float = DEFAULT_TARGET
+    hang: float = DEFAULT_HANG
+    shards: ShardLimits = ShardLimits()
+    select: Selection = "off"
+    always: tuple[str, ...] = ()
+    everything_when: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer of the slug: what it is made from (``inputs``, None: the whole commit), by what, and which paths are kept."""
+
+    name: str
+    inputs: tuple[str, ...] | None = None
+    run: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slug:
+    """The deployable: its layers, in the order they are built."""
+
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A region and the bucket that its deploys read."""
+
+    name: str
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugins:
+    """Where generated steps take our plugins from: a path in the repository (any agent)."""
+
+    source: str = ".buildkite/plugins"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buildkite:
+    """What the pipelines must know of the organization: the queue of each kind of job."""
+
+    queues: dict[str, str]
+
+    def queue(self, kind: Queue) -> str:
+        return self.queues.get(kind, "default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One app's configuration, checked. A stage that is absent here is absent from the pipeline."""
+
+    app: str
+    main_branch: str = "main"
+    bucket: str | None = None
+    home: str | None = None
+    ignore: tuple[str, ...] = DEFAULT_IGNORE
+    plugins: Plugins = Plugins()
+    buildkite: Buildkite = Buildkite(queues={})
+    suites: tuple[Suite, ...] = ()
+    slug: Slug | None = None
+    regions: tuple[Region, ...] = ()
+
+    def suite(self, name: str) -> Suite | None:
+        return next((suite for suite in self.suites if suite.name == name), None)
+
+    @property
+    def slug_buckets(self) -> tuple[str, ...]:
+        """Return every bucket the slug is published to: the home bucket first, then the regions', each once."""
+        named = [self.bucket, *(region.bucket for region in self.regions)]
+        return tuple(dict.fromkeys(bucket for bucket in named if bucket))
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """Return the configuration with its defaults filled in, as plain data for a record."""
+    return asdict(config)
+
+
+def from_resolved(data: Mapping[str, Any]) -> Config:
+    """Rebuild a configuration from a record. Unlike `parse`, keys of a newer version are ignored: it is wire data."""
+    slug = data.get("slug")
+    return Config(
+        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "regions")),
+        plugins=Plugins(**_known(Plugins, data["plugins"])),
+        buildkite=Buildkite(**_known(Buildkite, data["buildkite"])),
+        suites=tuple(
+            Suite(**_known(Suite, suite, but=("shards",)), shards=ShardLimits(**_known(ShardLimits, suite["shards"])))
+            for suite in data["suites"]
+        ),
+        slug=None if slug is None else Slug(layers=tuple(Layer(**_known(Layer, layer)) for layer in slug["layers"])),
+        regions=tuple(Region(**_known(Region, region)) for region in data["regions"]),
+    )
+
+
+def _known(kind: type[Any], data: Mapping[str, Any], *, but: tuple[str, ...] = ()) -> dict[str, Any]:
+    names = [field.name for field in fields(kind) if field.name in data and field.name not in but]
+    return {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
+
+
+def parse(data: object, faults: list[Fault]) -> Config:
+    """Read the whole document; what does not fit is appended to ``faults``, and the result is then not to be used."""
+    top = Section(data, "", faults)
+    top.later("processes", "release", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
+    config = Config(
+        app=top.required("app", values.name, "app"),
+        main_branch=top.optional("main_branch", values.text, "main"),
+        bucket=top.optional("bucket", values.bucket, None),
+        home=top.optional("home", values.name, None),
+        ignore=top.optional("ignore", values.several(values.pattern), DEFAULT_IGNORE),
+        plugins=_plugins(top.section("plugins")),
+        buildkite=_buildkite(top.section("buildkite")),
+        suites=tuple(_suite(section) for section in top.listed("suites")),
+        slug=_slug(top.section("slug")),
+        regions=tuple(_region(name, section) for name, section in top.named("regions")),
+    )
+    top.close()
+    _rules(config, top)
+    return config
+
+
+def _plugins(section: Section | None) -> Plugins:
+    if section is None:
+        return Plugins()
+    source = section.optional("source", values.path, Plugins().source)
+    section.later("version")
+    section.close()
+    return Plugins(source=source)
+
+
+def _buildkite(section: Section | None) -> Buildkite:
+    if section is None:
+        return Buildkite(queues={})
+    section.later("organization", "cluster")
+    queues: dict[str, str] = {}
+    named = section.section("queues")
+    if named is not None:
+        named.later("deploy", "control")
+        for kind in ("plan", "tests", "slug"):
+            queue = named.optional(kind, values.text, "")
+            if queue:
+                queues[kind] = queue
+        named.close()
+    section.close()
+    return Buildkite(queues=queues)
+
+
+def _suite(section: Section) -> Suite:
+    limits = section.section("shards")
+    suite = Suite(
+        name=section.required("name", values.name, "suite"),
+        runner=section.optional("runner", values.one_of("pytest"), "pytest"),
+        python=section.optional("python", values.text, "python3"),
+        setup=section.optional("setup", values.argv, ()),
+        paths=section.optional("paths", values.several(values.path), ("tests",)),
+        target=section.optional("target", values.seconds, DEFAULT_TARGET),
+        hang=section.optional("hang", values.seconds, DEFAULT_HANG),
+        shards=_limits(limits),
+        select=cast("Selection", section.optional("select", values.one_of("off", "shadow", "on"), "off")),
+        always=section.optional("always", values.several(values.pattern), ()),
+        everything_when=section.optional("everything_when", values.several(values.pattern), ()),
+    )
+    section.later("command", "files")
+    section.close()
+    return suite
+
+
+def _limits(section: Section | None) -> ShardLimits:
+    if section is None:
+        return ShardLimits()
+    limits = ShardLimits(
+        min=section.optional("min", values.count, ShardLimits().min),
+        max=section.optional("max", values.count, ShardLimits().max),
+    )
+    section.close()
+    if limits.min > limits.max:
+        section.fault("min", limits.min, f"at most max ({limits.max})")
+    return limits
+
+
+def _slug(section: Section | None) -> Slug | None:
+    if section is None:
+        return None
+    section.later("keys")
+    layers = tuple(_layer(name, layer) for name, layer in section.named("layers"))
+    if not layers:
+        section.fault("layers", section.data.get("layers"), 'at least one layer, such as app: {keep: ["src/**"]}')
+    section.close()
+    return Slug(layers=layers)
+
+
+def _layer(name: str, section: Section) -> Layer:
+    layer = Layer(
+        name=_checked_name(name, section),
+        inputs=section.optional("inputs", values.several(values.pattern), None),
+        run=section.optional("run", values.command, ()),
+        keep=section.required("keep", values.several(values.pattern), ()),
+    )
+    section.close()
+    return layer
+
+
+def _region(name: str, section: Section) -> Region:
+    region = Region(name=_checked_name(name, section), bucket=section.required("bucket", values.bucket, ""))
+    section.later("fleet", "spread", "failed_hosts", "deploy", "approval")
+    section.close()
+    return region
+
+
+def _checked_name(name: str, section: Section) -> str:
+    try:
+        return values.name(name)
+    except values.Wrong as wrong:
+        section.fault("", wrong.found, wrong.allowed)
+        return name
+
+
+def _rules(config: Config, top: Section) -> None:
+    """Check what one key alone cannot show."""
+    for index, suite in enumerate(config.suites):
+        if suite.select != "off" and config.bucket is None:
+            top.fault(
+                f"suites/{index}/select",
+                suite.select,
+                "off, as long as there is no bucket for the coverage map",
+            )
+    _once([suite.name for suite in config.suites], "suites", top)
+    if config.slug is not None and config.bucket is None:
+        top.fault("bucket", None, "a bucket: slug needs one to publish to")
+    if not config.suites and config.slug is None:
+        top.fault("suites", top.data.get("suites"), "at least one suite, or a slug")
+
+
+def _once(names: Iterable[str], key: str, top: Section) -> None:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            top.fault(f"{key}/{index}/name", name, "a name that no other has")
+        seen.add(name)

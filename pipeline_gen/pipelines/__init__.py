@@ -1,0 +1,1 @@
+"""One file per pipeline: which steps it has, given the plan."""

@@ -1,0 +1,168 @@
+"""The pipeline `<app>`: tests, their proof and the slug, of main and of pull requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen.plan import config_of, digest
+from pipeline_gen.policy import JOBS_PER_CHUNK, SHARDS_PER_STEP, Kind, terms
+from pipeline_gen.steps import Command, Dependency, Group, Plugin, Step
+from pipeline_gen.upload import PLAN_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline_gen.config import Config
+    from pipeline_gen.plan import Plan
+    from pipeline_gen.suites.parts import TestPlan
+
+COMPLETE = "tests-complete"
+SLUG = "slug"
+
+# A plugin's hook replaces the step's command. An agent that skips the hook (plugins disabled, an agent too old for
+# sub-directories) would run this instead, and must not be green.
+DID_NOT_RUN = "echo 'plugin did not run: is this agent allowed to run plugins?' >&2; exit 1"
+
+
+def steps(plan: Plan) -> tuple[Step, ...]:
+    """Return the steps of the plan; the same steps always, those with nothing to do carry a reason to skip."""
+    builder = _Builder(plan=plan, config=config_of(plan), digest=digest(plan))
+    return (*builder.tests(), *builder.slug(), *builder.recording())
+
+
+def shard_key(suite: str, slice_number: int = 0) -> str:
+    """Return the key of a suite's shard step; suites of more shards than one step may have get several."""
+    return f"tests-{suite}" if slice_number == 0 else f"tests-{suite}-{slice_number + 1}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Builder:
+    plan: Plan
+    config: Config
+    digest: str
+
+    def tests(self) -> tuple[Step, ...]:
+        shards = [step for test_plan in self.plan.suites.values() for step in self._shards(test_plan)]
+        if not self.plan.suites:
+            return ()
+        proof = self._step(
+            "proof",
+            key=COMPLETE,
+            label="tests complete",
+            plugin="tests-complete",
+            configuration={"suites": list(self.plan.suites)},
+            depends_on=tuple(Dependency(step=step.key, allow_failure=True) for step in shards),
+        )
+        return _groups([*shards, proof])
+
+    def slug(self) -> tuple[Step, ...]:
+        if self.config.slug is None:
+            return ()
+        return (self._step("slug", key=SLUG, label="slug", plugin="slug", configuration={}),)
+
+    def recording(self) -> tuple[Step, ...]:
+        """Return the steps that record coverage: on main only, for suites that select, beside the critical path."""
+        recorded = [
+            test_plan
+            for name, test_plan in self.plan.suites.items()
+            if self.plan.main and test_plan.parts and (suite := self.config.suite(name)) and suite.select != "off"
+        ]
+        if not recorded:
+            return ()
+        return (
+            Group(
+                key="coverage", label="coverage", steps=tuple(step for one in recorded for step in self._record(one))
+            ),
+        )
+
+    def _shards(self, test_plan: TestPlan) -> list[Command]:
+        suite, count = test_plan.suite, len(test_plan.parts)
+        first = self._step(
+            "shard",
+            key=shard_key(suite),
+            label=f"{suite} tests",
+            plugin="test-shard",
+            configuration={"suite": suite},
+            seconds=test_plan.makespan,
+        )
+        if count == 0:
+            return [replace(first, skip="no test file is affected by the change")]
+        cut: list[Command] = []
+        for number, start in enumerate(range(0, count, SHARDS_PER_STEP)):
+            jobs = min(SHARDS_PER_STEP, count - start)
+            configuration = {"suite": suite, "first": start} if start else {"suite": suite}
+            cut.append(
+                replace(
+                    first,
+                    key=shard_key(suite, number),
+                    plugins=(self._plugin("test-shard", configuration),),
+                    parallelism=jobs,
+                )
+            )
+        return cut
+
+    def _record(self, test_plan: TestPlan) -> list[Command]:
+        suite = test_plan.suite
+        record = self._step(
+            "record",
+            key=f"record-{suite}",
+            label=f"record coverage of {suite}",
+            plugin="record-coverage",
+            configuration={"suite": suite},
+            seconds=test_plan.makespan,
+        )
+        record = replace(record, parallelism=min(len(test_plan.parts), SHARDS_PER_STEP), soft_fail=True)
+        merged = self._step(
+            "map",
+            key=f"coverage-map-{suite}",
+            label=f"coverage map of {suite}",
+            plugin="coverage-map",
+            configuration={"suite": suite},
+            depends_on=(Dependency(step=record.key),),
+        )
+        return [record, replace(merged, soft_fail=True)]
+
+    def _step(
+        self,
+        kind: Kind,
+        *,
+        key: str,
+        label: str,
+        plugin: str,
+        configuration: dict[str, Any],
+        seconds: float = 0.0,
+        depends_on: tuple[Dependency, ...] = (),
+    ) -> Command:
+        given = terms(kind, self.config.buildkite, main=self.plan.main, seconds=seconds)
+        return Command(
+            key=key,
+            label=label,
+            command=DID_NOT_RUN,
+            plugins=(self._plugin(plugin, configuration),),
+            depends_on=depends_on,
+            queue=given.queue,
+            timeout=given.timeout,
+            priority=given.priority,
+            retry=given.retry,
+            env={PLAN_VARIABLE: self.digest},
+        )
+
+    def _plugin(self, name: str, configuration: dict[str, Any]) -> Plugin:
+        # The digest is named twice, here for the job and in the step's env for a retried upload: the agent can ask
+        # Buildkite for a step's env, not for its plugins.
+        handed = {**configuration, "plan": self.plan.key, "digest": self.digest}
+        if self.config.bucket is not None:
+            handed["bucket"] = self.config.bucket
+        return Plugin(source=f"./{self.config.plugins.source}/{name}", configuration=handed)
+
+
+def _groups(steps: Sequence[Command]) -> tuple[Group, ...]:
+    """Put the steps into as few groups as one upload can hold each; the proof comes last, after all it depends on."""
+    filled: list[list[Command]] = [[]]
+    for step in steps:
+        if sum(one.jobs for one in filled[-1]) + step.jobs + 1 > JOBS_PER_CHUNK:
+            filled.append([])
+        filled[-1].append(step)
+    keys = ["tests", *(f"tests-group-{number}" for number in range(2, len(filled) + 1))]
+    return tuple(Group(key=key, label="tests", steps=tuple(one)) for key, one in zip(keys, filled, strict=True))

@@ -1,0 +1,59 @@
+"""Adds a plan's steps to the running build, exactly once, however often it is killed and tried again.
+
+The plan is stored create-only under (build, step) before anything is uploaded, so every attempt uploads the same bytes. An
+upload is atomic on Buildkite's side; one whose answer was lost shows itself as "key already used", and counts as done when
+the step with that key carries our plan's digest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen.errors import Refused
+from pipeline_gen.plan import StoredPlan, digest
+from pipeline_gen.ports import KeyTakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipeline_gen.ports import Store, Uploader
+
+PLAN_VARIABLE = "SHIP_PLAN"
+
+
+def upload(plan: StoredPlan, store: Store, uploader: Uploader, *, say: Callable[[str], None]) -> StoredPlan:
+    """Store the plan, then upload its steps. Returns the plan that counts: an earlier attempt's, if there was one."""
+    plan = keep(plan, store, say=say)
+    name = digest(plan.plan)
+    for number, pipeline in enumerate(plan.pipeline, start=1):
+        try:
+            uploader.upload(pipeline)
+        except KeyTakenError as taken:
+            if uploader.step_env(_first_command(pipeline)).get(PLAN_VARIABLE) != name:
+                raise Refused(
+                    f"cannot upload the pipeline: another step of this build already has the key {taken.key!r}",
+                    hint="rename that step in your own pipeline",
+                ) from taken
+            say(f"upload {number} of {len(plan.pipeline)} is in the build already")
+        else:
+            say(f"uploaded {number} of {len(plan.pipeline)}")
+    return plan
+
+
+def keep(plan: StoredPlan, store: Store, *, say: Callable[[str], None]) -> StoredPlan:
+    """Store the plan create-only and return what is stored."""
+    if store.create(plan.plan.key, plan.encode()):
+        return plan
+    earlier = store.get(plan.plan.key)
+    if earlier is None:
+        raise Refused(f"cannot read back the plan {plan.plan.key!r}: it was there, and is gone")
+    say("an earlier attempt of this step made the plan: using that one")
+    return StoredPlan.decode(earlier.body)
+
+
+def _first_command(pipeline: Mapping[str, Any]) -> str:
+    """Return the key of the first command step: every upload begins with one, alone or in a group (which has no env)."""
+    step = pipeline["steps"][0]
+    while "steps" in step:
+        step = step["steps"][0]
+    return str(step["key"])

@@ -1,0 +1,1 @@
+"""Does what the generator decided: runs shards, builds and publishes slugs, and holds the local world."""

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline_gen import config
+from pipeline_gen.config import from_resolved, resolved
+from pipeline_gen.errors import Faults, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALLEST = "app: inbox\nsuites: [{name: unit, paths: [tests], target: 3m}]\n"
+
+
+def load(folder: Path, text: str) -> config.Config:
+    path = folder / "shipping.yml"
+    path.write_text(text)
+    return config.load(path)
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    with pytest.raises(Faults) as caught:
+        load(folder, text)
+    assert caught.value.exit_code == 2
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_the_smallest_configuration_is_two_lines(tmp_path: Path) -> None:
+    """Everything that a team has not asked for has a default."""
+    read = load(tmp_path, SMALLEST)
+
+    assert (read.app, read.main_branch, read.bucket, read.slug) == ("inbox", "main", None, None)
+    assert (read.suites[0].target, read.suites[0].hang, read.suites[0].select) == (180.0, 300.0, "off")
+    assert read.buildkite.queue("tests") == "default"
+
+
+def test_a_full_configuration_is_read_whole(tmp_path: Path) -> None:
+    """Each section this version knows ends in its typed place."""
+    read = load(
+        tmp_path,
+        """
+app: inbox
+main_branch: trunk
+bucket: ship-us
+home: us
+ignore: ["*.txt"]
+plugins: {source: ci/plugins}
+buildkite: {queues: {tests: big, slug: builders}}
+suites:
+  - {name: unit, python: .venv/bin/python, setup: [make, install], paths: [tests, more/], target: 90s, hang: 5m,
+     shards: {min: 2, max: 60}, select: on, always: [tests/test_registry.py], everything_when: ["requirements*.txt"]}
+slug:
+  layers:
+    dependencies: {inputs: [requirements.lock], run: "pip install --target 'my vendor'", keep: [vendor]}
+    app: {keep: ["inbox/**"]}
+regions: {us: {bucket: ship-us}, eu: {bucket: ship-eu}}
+""",
+    )
+
+    suite = read.suites[0]
+    assert suite.select == "on"
+    assert (suite.setup, suite.paths, suite.shards.max) == (("make", "install"), ("tests", "more"), 60)
+    assert read.buildkite.queue("tests") == "big"
+    assert read.slug is not None
+    assert read.slug.layers[0].run == ("pip", "install", "--target", "my vendor")
+    assert read.slug.layers[1].inputs is None
+    assert read.slug_buckets == ("ship-us", "ship-eu")
+
+
+def test_every_fault_is_told_at_once_with_path_value_and_nearest_key(tmp_path: Path) -> None:
+    """A typo, a wrong type, a missing key and a wrong word come in one message."""
+    found = faults(
+        tmp_path,
+        """
+app: Inbox!
+suits: []
+suites:
+  - {paths: tests, target: 3, selct: on}
+  - {name: unit, select: maybe, shards: {min: 9, max: 2}}
+slug: {layers: {app: {run: "echo 'open"}}}
+""",
+    )
+
+    text = "\n".join(found)
+    assert "app: found 'Inbox!', allowed: a name" in text
+    assert "suits: found the key 'suits'" in text
+    assert "did you mean 'suites'?" in text
+    assert "suites/0/name: found nothing, allowed: this key is required" in text
+    assert "suites/0/paths: found 'tests', allowed: a list" in text
+    assert "suites/0/target: found 3, allowed: a duration" in text
+    assert "did you mean 'select'?" in text
+    assert "suites/1/select: found 'maybe', allowed: off | shadow | on" in text
+    assert "suites/1/shards/min: found 9, allowed: at most max (2)" in text
+    assert "slug/layers/app/run" in text
+    assert "slug/layers/app/keep: found nothing" in text
+    assert "bucket: found None, allowed: a bucket: slug needs one" in text
+
+
+def test_on_and_off_are_words_not_booleans(tmp_path: Path) -> None:
+    """YAML 1.1 would read `select: on` as true."""
+    text = "app: a\nbucket: abc\nsuites: [{name: u, select: on}, {name: v, select: off}]\n"
+
+    assert [suite.select for suite in load(tmp_path, text).suites] == ["on", "off"]
+
+
+def test_selection_asks_for_a_bucket(tmp_path: Path) -> None:
+    """There is nowhere to keep the coverage map without one."""
+    found = faults(tmp_path, "app: a\nsuites: [{name: u, select: shadow}]\n")
+
+    assert found == [
+        "suites/0/select: found 'shadow', allowed: off, as long as there is no bucket for the coverage map"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("app: a\napp: b\n", "line 2, column 1: the key 'app' is there twice"),
+        ("app: [\n", "cannot read"),
+        ("- app\n", "(the document): found ['app'], allowed: a mapping"),
+        ("", "(the document): found None"),
+        ("app: a\nsuites: [{name: u}, {name: u}]\n", "suites/1/name: found 'u', allowed: a name that no other has"),
+        ("app: a\n", "at least one suite, or a slug"),
+        ("app: a\nsuites: [{name: u, paths: [../x]}]\n", "without '..'"),
+        ("app: a\npager: {}\nsuites: [{name: u}]\n", "this version of ship does not do it"),
+    ],
+)
+def test_what_cannot_be_used_is_said_by_name(tmp_path: Path, text: str, said: str) -> None:
+    """One clear message each, exit status 2."""
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, text)
+
+    assert said in str(caught.value)
+
+
+def test_a_resolved_configuration_survives_the_record(tmp_path: Path) -> None:
+    """Jobs read back exactly what the generator used; keys of a newer version are ignored there."""
+    read = load(
+        tmp_path,
+        SMALLEST + "bucket: ship-us\nregions: {eu: {bucket: ship-eu}}\nslug: {layers: {app: {keep: [a]}}}\n",
+    )
+    data = resolved(read) | {"brand_new": 1}
+
+    assert from_resolved(data) == read
+
+
+def test_one_repository_may_hold_several_apps(tmp_path: Path) -> None:
+    """`--app` chooses; without it, the choice is asked for."""
+    folder = tmp_path / ".buildkite"
+    folder.mkdir()
+    for app in ("inbox", "outbox"):
+        (folder / f"shipping.{app}.yml").write_text(SMALLEST.replace("inbox", app))
+
+    assert config.load(config.find(tmp_path, "outbox")).app == "outbox"
+    with pytest.raises(UsageError, match="--app NAME"):
+        config.find(tmp_path)
+    with pytest.raises(UsageError, match="cannot find the app 'letters'"):
+        config.find(tmp_path, "letters")
+
+
+def test_a_repository_without_configuration_is_told_how_to_begin(tmp_path: Path) -> None:
+    """The hint is the two lines that suffice."""
+    with pytest.raises(UsageError, match="app: NAME"):
+        config.find(tmp_path)
