@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -115,7 +116,8 @@ class Config:
 
 def resolved(config: Config) -> dict[str, Any]:
     """Return the configuration with its defaults filled in, as plain data for a record."""
-    return asdict(config)
+    data: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return data
 
 
 def from_resolved(data: Mapping[str, Any]) -> Config:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline_gen.errors import InfraError, Refused
+from pipeline_gen.plan import StoredPlan, digest, read_plan
+from pipeline_gen.ports import KeyTakenError
+from pipeline_gen.upload import upload
+from shipping.memory import MemoryStore
+from tests.pipeline_gen.test_pipelines_app import plan, uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass
+class Build:
+    """A build as Buildkite keeps it: an upload is taken whole or refused, and keys are unique.
+
+    ``lose`` names the upload (from 1) whose answer is lost after it was taken.
+    """
+
+    steps: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    uploads: int = 0
+    lose: int = 0
+
+    def upload(self, pipeline: Mapping[str, Any]) -> None:
+        new = {one["key"]: one for step in pipeline["steps"] for one in [step, *step.get("steps", [])]}
+        taken = [key for key in new if key in self.steps]
+        if taken:
+            raise KeyTakenError(taken[0])
+        self.steps |= new
+        self.uploads += 1
+        if self.uploads == self.lose:
+            raise InfraError("could not hear the answer")
+
+    def step_env(self, key: str) -> Mapping[str, str]:
+        env: dict[str, str] = self.steps.get(key, {}).get("env", {})
+        return env
+
+    def annotate(self, body: str, *, context: str, style: str) -> None:
+        """Nothing is shown here."""
+
+
+def stored(shards: int = 1350) -> StoredPlan:
+    made = plan(shards={"unit": shards})
+    return StoredPlan(plan=made, pipeline=tuple(uploads(made)))
+
+
+def quiet(line: str) -> None:
+    assert line
+
+
+@pytest.mark.parametrize("lost", range(5))
+def test_a_lost_answer_at_any_upload_still_ends_in_one_set_of_steps(lost: int) -> None:
+    """The retry finds its own digest in the steps that are there, and goes on."""
+    made, build, store = stored(), Build(lose=lost), MemoryStore()
+    if lost:
+        with pytest.raises(InfraError):
+            upload(made, store, build, say=quiet)
+    upload(made, store, build, say=quiet)
+
+    assert build.uploads == len(made.pipeline) == 4
+    assert "tests-complete" in build.steps
+
+
+def test_a_retry_uploads_the_plan_that_was_stored_first() -> None:
+    """Durations may have changed between two attempts: the first plan counts."""
+    store, build = MemoryStore(), Build()
+    first = upload(stored(3), store, build, say=quiet)
+    second = upload(stored(5), store, build, say=quiet)
+
+    assert second == first
+    assert build.steps["tests-unit"]["parallelism"] == 3
+    assert read_plan(store, first.plan.key, digest(first.plan)) == first.plan
+
+
+def test_a_key_that_somebody_else_took_is_refused() -> None:
+    """A step of the team's own with our key is not ours."""
+    build = Build(steps={"slug": {"key": "slug", "env": {}}})
+
+    with pytest.raises(Refused, match="already has the key 'slug'"):
+        upload(stored(2), MemoryStore(), build, say=quiet)
+
+
+def test_a_plan_that_is_not_the_one_the_step_names_is_refused() -> None:
+    """A job runs what was uploaded, or nothing."""
+    store = MemoryStore()
+    made = upload(stored(2), store, Build(), say=quiet).plan
+
+    with pytest.raises(Refused, match="its digest is"):
+        read_plan(store, made.key, "0" * 64)
+    with pytest.raises(Refused, match="cannot find the plan 'inbox/plans/b1/other.json'"):
+        read_plan(store, "inbox/plans/b1/other.json", digest(made))
+
+
+def test_a_stored_plan_is_the_same_bytes_each_time_and_survives() -> None:
+    """The digest is of canonical JSON."""
+    made = stored(4)
+
+    assert StoredPlan.decode(made.encode()) == made
+    assert StoredPlan.decode(made.encode()).encode() == made.encode()
+
+
+def test_a_plan_of_a_newer_ship_is_refused_with_the_way_out() -> None:
+    """Exit status 2: found, wanted, how to update."""
+    body = stored(1).encode().replace(b'"schema":1', b'"schema":99')
+
+    with pytest.raises(Exception, match="schema 99: this ship"):
+        StoredPlan.decode(body)
