@@ -11,7 +11,7 @@ from pipeline_gen.steps import RetryRule
 if TYPE_CHECKING:
     from pipeline_gen.config import Buildkite
 
-Kind = Literal["shard", "proof", "slug", "record", "map"]
+Kind = Literal["shard", "proof", "slug", "record"]
 
 # Buildkite's own limits (jobs in one upload, jobs in one build), and ours below the first: a margin for group jobs.
 JOBS_PER_UPLOAD = 500
@@ -31,6 +31,7 @@ RETRIES = (
 
 # Releases come before pull requests; what the critical path waits for comes before what it does not.
 MAIN_PRIORITY = 10
+SLUG_LEAD = 1  # the slug is one job and the release waits for it: it is not to stand behind a wave of shards
 RECORD_PRIORITY = -10
 
 
@@ -52,10 +53,11 @@ def terms(kind: Kind, buildkite: Buildkite, *, main: bool, seconds: float = 0.0,
     """
     queue = buildkite.queue("slug" if kind == "slug" else "tests")
     priority = MAIN_PRIORITY if main else 0
-    if kind in ("record", "map"):
+    if kind == "record":
         priority = RECORD_PRIORITY
     slowdown = 6 if kind == "record" else 3
     timeout = max(10, math.ceil((slowdown * seconds + setup) / 60))
     if kind == "slug":
         timeout = 30
+        priority += SLUG_LEAD
     return Terms(queue=queue, timeout=timeout, priority=priority)

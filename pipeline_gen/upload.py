@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 PLAN_VARIABLE = "SHIP_PLAN"
 
 
-def upload(plan: StoredPlan, store: Store, uploader: Uploader, *, say: Callable[[str], None]) -> StoredPlan:
-    """Store the plan, then upload its steps. Returns the plan that counts: an earlier attempt's, if there was one."""
-    plan = keep(plan, store, say=say)
-    name = digest(plan.plan)
-    for number, pipeline in enumerate(plan.pipeline, start=1):
+def keep(plan: StoredPlan, store: Store, *, say: Callable[[str], None]) -> StoredPlan:
+    """Store the plan create-only and return the one that counts: an earlier attempt's, if there was one."""
+    if store.create(plan.plan.key, plan.encode()):
+        return plan
+    earlier = store.get(plan.plan.key)
+    if earlier is None:
+        raise Refused(f"cannot read back the plan {plan.plan.key!r}: it was there, and is gone")
+    say("an earlier attempt of this step made the plan: using that one")
+    return StoredPlan.decode(earlier.body)
+
+
+def upload(kept: StoredPlan, uploader: Uploader, *, say: Callable[[str], None]) -> None:
+    """Add the steps of a kept plan to the build, chunk by chunk. Raises Refused where somebody else has one of its keys."""
+    name = digest(kept.plan)
+    for number, pipeline in enumerate(kept.pipeline, start=1):
         try:
             uploader.upload(pipeline)
         except KeyTakenError as taken:
@@ -34,21 +44,9 @@ def upload(plan: StoredPlan, store: Store, uploader: Uploader, *, say: Callable[
                     f"cannot upload the pipeline: another step of this build already has the key {taken.key!r}",
                     hint="rename that step in your own pipeline",
                 ) from taken
-            say(f"upload {number} of {len(plan.pipeline)} is in the build already")
+            say(f"upload {number} of {len(kept.pipeline)} is in the build already")
         else:
-            say(f"uploaded {number} of {len(plan.pipeline)}")
-    return plan
-
-
-def keep(plan: StoredPlan, store: Store, *, say: Callable[[str], None]) -> StoredPlan:
-    """Store the plan create-only and return what is stored."""
-    if store.create(plan.plan.key, plan.encode()):
-        return plan
-    earlier = store.get(plan.plan.key)
-    if earlier is None:
-        raise Refused(f"cannot read back the plan {plan.plan.key!r}: it was there, and is gone")
-    say("an earlier attempt of this step made the plan: using that one")
-    return StoredPlan.decode(earlier.body)
+            say(f"uploaded {number} of {len(kept.pipeline)}")
 
 
 def _first_command(pipeline: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ FLOORS = {
     "shipping.s3": 1,
     "shipping.memory": 1,
     "shipping.buildkite": 1,
+    "shipping.processes": 1,
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,

@@ -62,18 +62,14 @@ class _Builder:
         return (self._step("slug", key=SLUG, label="slug", plugin="slug", configuration={}),)
 
     def recording(self) -> tuple[Step, ...]:
-        """Return the steps that record coverage: on main only, for suites that select, beside the critical path."""
-        recorded = [
-            test_plan
+        """Return the steps that record coverage: on main only, for suites that select, beside the critical path.
+
+        Nothing waits for them and their failure is soft: a missing map costs time on pull requests, never a release.
+        """
+        return tuple(
+            self._record(test_plan)
             for name, test_plan in self.plan.suites.items()
             if self.plan.main and test_plan.parts and (suite := self.config.suite(name)) and suite.select != "off"
-        ]
-        if not recorded:
-            return ()
-        return (
-            Group(
-                key="coverage", label="coverage", steps=tuple(step for one in recorded for step in self._record(one))
-            ),
         )
 
     def _shards(self, test_plan: TestPlan) -> list[Command]:
@@ -102,7 +98,7 @@ class _Builder:
             )
         return cut
 
-    def _record(self, test_plan: TestPlan) -> list[Command]:
+    def _record(self, test_plan: TestPlan) -> Command:
         suite = test_plan.suite
         record = self._step(
             "record",
@@ -112,16 +108,7 @@ class _Builder:
             configuration={"suite": suite},
             seconds=test_plan.makespan,
         )
-        record = replace(record, parallelism=min(len(test_plan.parts), SHARDS_PER_STEP), soft_fail=True)
-        merged = self._step(
-            "map",
-            key=f"coverage-map-{suite}",
-            label=f"coverage map of {suite}",
-            plugin="coverage-map",
-            configuration={"suite": suite},
-            depends_on=(Dependency(step=record.key),),
-        )
-        return [record, replace(merged, soft_fail=True)]
+        return replace(record, parallelism=min(len(test_plan.parts), SHARDS_PER_STEP), soft_fail=True)
 
     def _step(
         self,

@@ -62,7 +62,8 @@ class Floor:
 class TestPlan:
     """All parts of one suite in one build.
 
-    ``unknown`` counts the files without a recorded duration; ``left_out`` names the files that selection left out.
+    ``unknown`` counts the files without a recorded duration; ``left_out`` names the files that selection left out, and
+    ``shadow_left_out`` those that it would have left out, had it not only been watched.
     """
 
     __test__ = False  # pytest collects what is called Test*
@@ -73,6 +74,7 @@ class TestPlan:
     unknown: int = 0
     floor: Floor | None = None
     left_out: tuple[str, ...] = ()
+    shadow_left_out: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -92,6 +94,7 @@ class TestPlan:
             "unknown": self.unknown,
             "floor": self.floor.to_json() if self.floor else None,
             "left_out": list(self.left_out),
+            "shadow_left_out": list(self.shadow_left_out),
         }
 
     @classmethod
@@ -104,4 +107,5 @@ class TestPlan:
             unknown=int(data.get("unknown", 0)),
             floor=Floor(test=floor["test"], seconds=float(floor["seconds"])) if floor else None,
             left_out=tuple(data.get("left_out", ())),
+            shadow_left_out=tuple(data.get("shadow_left_out", ())),
         )
