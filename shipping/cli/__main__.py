@@ -1,0 +1,5 @@
+"""`python -m shipping.cli` is `ship`."""
+
+from shipping.cli import main
+
+main()

@@ -1,0 +1,88 @@
+"""The words of a pipeline document: kinds of steps, their attributes, and which of them are not implemented here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LATER = "is not implemented by the local Buildkite"
+
+ALIASES = {
+    "id": "key",
+    "identifier": "key",
+    "name": "label",
+    "commands": "command",
+    "artifacts": "artifact_paths",
+    "timeout": "timeout_in_minutes",
+    "agent_query_rules": "agents",
+    "waiter": "wait",
+}
+
+EVERY = frozenset({"key", "label", "depends_on", "allow_dependency_failure", "type"})
+COMMAND = EVERY | {
+    "command",
+    "env",
+    "agents",
+    "plugins",
+    "artifact_paths",
+    "parallelism",
+    "retry",
+    "soft_fail",
+    "timeout_in_minutes",
+    "priority",
+    "skip",
+    "signature",
+    "notify",
+}
+WAIT = EVERY | {"wait", "continue_on_failure"}
+GROUP = EVERY | {"group", "steps", "skip", "notify"}
+TOP = frozenset({"steps", "env", "agents", "priority", "notify"})
+
+COMMAND_LATER = frozenset(
+    {
+        "branches",
+        "cache",
+        "cancel_on_build_failing",
+        "checkout",
+        "concurrency",
+        "concurrency_group",
+        "concurrency_method",
+        "if",
+        "if_changed",
+        "image",
+        "matrix",
+        "secrets",
+    }
+)
+WAIT_LATER = frozenset({"branches", "if"})
+GROUP_LATER = frozenset({"if", "if_changed"})
+TOP_LATER = frozenset({"checkout", "image", "secrets"})
+
+KINDS_LATER = ("block", "manual", "input", "trigger")
+
+
+def canonical(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the step under its canonical attribute names, and the faults of naming one attribute twice."""
+    named: dict[str, Any] = {}
+    faults: list[str] = []
+    for word, value in raw.items():
+        name = ALIASES.get(word, word)
+        if name in named:
+            faults.append(f"attribute {word!r} says {name!r} a second time")
+        named[name] = value
+    return named, faults
+
+
+def refuse(step: Mapping[str, Any], known: frozenset[str], later: frozenset[str]) -> list[str]:
+    """Return a fault for each attribute that is not implemented, and each that does not exist."""
+    faults = []
+    for name in step:
+        if name in later:
+            faults.append(f"attribute {name!r} {LATER}")
+        elif name not in known:
+            faults.append(f"attribute {name!r} is not known{nearest(str(name), sorted(known | later | set(ALIASES)))}")
+    return faults

@@ -1,0 +1,87 @@
+"""What `buildkite-agent step update` may change, and what `step get` may read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from shipping.local.engine.dependencies import Graph, Outcome
+from shipping.local.engine.records import ACTIVE, Command, Group, Job, JobState, State, Step, Wait
+from shipping.local.engine.rejection import Rejection
+
+if TYPE_CHECKING:
+    from shipping.local.engine.draft import Draft
+    from shipping.local.engine.events import StepChanged
+
+KINDS = {Command: "command", Wait: "wait", Group: "group"}
+
+
+def change(draft: Draft, event: StepChanged) -> None:
+    """Set or extend a step's label, or set its priority."""
+    step = draft.steps(event.build)[event.step]
+    if event.uuid in step.changes:
+        return
+    changes = (*step.changes, event.uuid)
+    if event.attribute == "label":
+        label = step.label + event.value if event.append else event.value
+        draft.put(replace(step, label=label, changes=changes))
+    elif event.attribute == "priority" and isinstance(step.body, Command):
+        try:
+            body = replace(step.body, priority=int(event.value))
+        except ValueError:
+            raise Rejection(f"priority must be a whole number, not {event.value!r}", status=400) from None
+        draft.put(replace(step, body=body, changes=changes))
+    else:
+        raise Rejection(f"step attribute {event.attribute!r} cannot be updated; label and priority can", status=400)
+
+
+def describe(state: State, step: Step) -> dict[str, Any]:
+    """Return every attribute that `step get` can read."""
+    jobs = [job for job in state.jobs[step.build].values() if job.step == step.id and job.retried_in is None]
+    told: dict[str, Any] = {
+        "id": step.id,
+        "key": step.key,
+        "label": step.label,
+        "type": KINDS[type(step.body)],
+        "depends_on": None
+        if step.depends_on is None
+        else [{"step": one.step, "allow_failure": one.allow_failure} for one in step.depends_on],
+        "notify": list(step.notify),
+        "state": _state(jobs, step),
+        "outcome": _outcome(Graph.of(state, step.build).outcome(step), jobs),
+    }
+    if isinstance(step.body, Command):
+        told |= {
+            "command": step.body.command,
+            "env": dict(step.body.env),
+            "agents": list(step.body.agents),
+            "parallelism": step.body.parallelism,
+            "timeout": step.body.timeout_in_minutes,
+            "priority": step.body.priority,
+        }
+    return told
+
+
+def _state(jobs: list[Job], step: Step) -> str:
+    states = {job.state for job in jobs}
+    if isinstance(step.body, Command) and step.body.skip:
+        return "ignored"
+    if states <= {JobState.WAITING} and states:
+        return "waiting_for_dependencies"
+    if states & (ACTIVE - {JobState.SCHEDULED, JobState.ASSIGNED}):
+        hard = any(job.state in (JobState.FAILED, JobState.TIMED_OUT) and not job.soft_failed for job in jobs)
+        return "failing" if hard else "running"
+    if states & {JobState.SCHEDULED, JobState.ASSIGNED}:
+        return "running" if any(job.started_at for job in jobs) else "ready"
+    return "finished"
+
+
+def _outcome(outcome: Outcome, jobs: list[Job]) -> str:
+    if outcome is Outcome.FAILED and any(job.state is JobState.TIMED_OUT for job in jobs):
+        return "errored"
+    return {
+        Outcome.PASSED: "passed",
+        Outcome.SOFT_FAILED: "soft_failed",
+        Outcome.FAILED: "hard_failed",
+        Outcome.CANCELED: "errored",
+    }.get(outcome, "neutral")

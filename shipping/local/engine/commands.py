@@ -1,0 +1,46 @@
+"""What the edge must do about a transition, all of it in one transaction before the event is acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shipping.local.engine.records import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """Keep this record; it replaces the one with its id."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Drop a build with all that belongs to it."""
+
+    build: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetPipeline:
+    slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMetaData:
+    build: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Add a line of ours to the end of a job's log."""
+
+    job: str
+    text: str
+
+
+AnyCommand = Put | Forget | ForgetPipeline | SetMetaData | Note

@@ -1,0 +1,139 @@
+"""The environment of a job, as the control plane supplies it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shipping.local.engine.draft import derived
+from shipping.local.engine.records import Command, Group
+
+if TYPE_CHECKING:
+    from shipping.local.engine.records import Agent, Build, Job, State, Step
+
+MESSAGE_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where this Buildkite is: the address of its page, and the one organization it has."""
+
+    url: str
+    organization: str
+    organization_id: str = "00000000-0000-4000-8000-000000000001"
+
+    def build_url(self, build: Build) -> str:
+        return f"{self.url}/{self.organization}/{build.pipeline.slug}/builds/{build.number}"
+
+
+def job_name(step: Step, job: Job) -> str:
+    """Return the label with the share filled in: ``%n`` from 0, ``%N`` from 1, ``%t`` and ``%T`` their number."""
+    total = str(step.body.parallelism or 1) if isinstance(step.body, Command) else "1"
+    label = step.label
+    for mark, value in (("%n", str(job.index)), ("%N", str(job.index + 1)), ("%t", total), ("%T", total)):
+        label = label.replace(mark, value)
+    return label
+
+
+def job_env(state: State, job: Job, site: Site) -> dict[str, str]:
+    """Return what the agent is given. The step's own variables win over the build's, and ours over both."""
+    build = state.builds[job.build]
+    steps = state.steps[job.build]
+    step = steps[job.step]
+    own = step.body.env if isinstance(step.body, Command) else {}
+    group = steps[step.group] if step.group else None
+    agent = state.agents.get(job.agent) if job.agent else None
+    return {
+        **build.pipeline.env,
+        **build.pipeline_env,
+        **build.env,
+        **own,
+        **_of_build(build, site),
+        **_of_step(step, job, group),
+        **_of_agent(agent),
+    }
+
+
+def _of_build(build: Build, site: Site) -> dict[str, str]:
+    pipeline, author, pull = build.pipeline, build.author, build.pull_request
+    return {
+        "CI": "true",
+        "BUILDKITE": "true",
+        "BUILDKITE_ORGANIZATION_SLUG": site.organization,
+        "BUILDKITE_ORGANIZATION_ID": site.organization_id,
+        "BUILDKITE_PIPELINE_ID": pipeline.id,
+        "BUILDKITE_PIPELINE_SLUG": pipeline.slug,
+        "BUILDKITE_PIPELINE_NAME": pipeline.name,
+        "BUILDKITE_PIPELINE_DEFAULT_BRANCH": pipeline.default_branch,
+        "BUILDKITE_PIPELINE_PROVIDER": "git",
+        "BUILDKITE_PIPELINE_TEAMS": "",
+        "BUILDKITE_REPO": pipeline.repository,
+        "BUILDKITE_BUILD_ID": build.id,
+        "BUILDKITE_BUILD_NUMBER": str(build.number),
+        "BUILDKITE_BUILD_URL": site.build_url(build),
+        "BUILDKITE_BUILD_AUTHOR": author.name,
+        "BUILDKITE_BUILD_AUTHOR_EMAIL": author.email,
+        "BUILDKITE_BUILD_CREATOR": author.name,
+        "BUILDKITE_BUILD_CREATOR_EMAIL": author.email,
+        "BUILDKITE_BUILD_CREATOR_TEAMS": "",
+        "BUILDKITE_BRANCH": build.branch,
+        "BUILDKITE_COMMIT": build.commit,
+        "BUILDKITE_MESSAGE": build.message.encode()[:MESSAGE_LIMIT].decode(errors="ignore"),
+        "BUILDKITE_TAG": "",
+        "BUILDKITE_SOURCE": build.source,
+        # An empty string here makes the agent fetch refs/pull//head.
+        "BUILDKITE_PULL_REQUEST": pull.id if pull else "false",
+        "BUILDKITE_PULL_REQUEST_BASE_BRANCH": pull.base_branch if pull else "",
+        "BUILDKITE_PULL_REQUEST_REPO": pull.repository if pull else "",
+        "BUILDKITE_PULL_REQUEST_LABELS": ",".join(pull.labels) if pull else "",
+        "BUILDKITE_COMPUTE_TYPE": "self-hosted",
+    }
+
+
+def _of_step(step: Step, job: Job, group: Step | None) -> dict[str, str]:
+    body = step.body if isinstance(step.body, Command) else Command()
+    told = {
+        "BUILDKITE_JOB_ID": job.id,
+        "BUILDKITE_STEP_ID": step.id,
+        "BUILDKITE_STEP_KEY": step.key or "",
+        "BUILDKITE_LABEL": job_name(step, job),
+        "BUILDKITE_COMMAND": body.command,
+        "BUILDKITE_PLUGINS": json.dumps(list(body.plugins)),
+        "BUILDKITE_ARTIFACT_PATHS": ";".join(body.artifact_paths),
+        "BUILDKITE_TIMEOUT": "false" if body.timeout_in_minutes is None else str(body.timeout_in_minutes),
+        "BUILDKITE_RETRY_COUNT": str(job.attempt),
+    }
+    if body.parallelism is not None:
+        told |= {
+            "BUILDKITE_PARALLEL_JOB": str(job.index),
+            "BUILDKITE_PARALLEL_JOB_COUNT": str(body.parallelism),
+        }
+    if group is not None and isinstance(group.body, Group):
+        told |= {
+            "BUILDKITE_GROUP_ID": group.id,
+            "BUILDKITE_GROUP_KEY": group.key or "",
+            "BUILDKITE_GROUP_LABEL": group.label,
+        }
+    return told
+
+
+def _of_agent(agent: Agent | None) -> dict[str, str]:
+    if agent is None:
+        return {}
+    tags = dict(tag.partition("=")[::2] for tag in agent.tags)
+    return {
+        "BUILDKITE_AGENT_ID": agent.id,
+        "BUILDKITE_AGENT_NAME": agent.name,
+        "BUILDKITE_AGENT_META_DATA_QUEUE": "default",
+        **{f"BUILDKITE_AGENT_META_DATA_{_variable(name)}": value for name, value in tags.items()},
+    }
+
+
+def _variable(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
+
+
+def pipeline_id(slug: str) -> str:
+    """Return the id of a pipeline: the same for the same pipeline slug, wherever it is created."""
+    return derived("00000000-0000-4000-8000-000000000002", slug)

@@ -1,0 +1,266 @@
+"""What exists: builds, their steps and jobs, and agents. Data only; times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - the ledger's codec reads these annotations when it runs
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobState(StrEnum):
+    """Buildkite's words, with ``finished`` split as its REST API does: passed or failed."""
+
+    WAITING = "waiting"
+    SCHEDULED = "scheduled"
+    ASSIGNED = "assigned"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    CANCELING = "canceling"
+    TIMING_OUT = "timing_out"
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
+    WAITING_FAILED = "waiting_failed"
+
+
+TAKEN = frozenset({JobState.ACCEPTED, JobState.RUNNING, JobState.CANCELING, JobState.TIMING_OUT})
+"""An agent works on it: the job's token is good, and only the agent's report or its loss ends it."""
+
+ACTIVE = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
+ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING}
+HARD = frozenset({JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED, JobState.WAITING_FAILED})
+
+
+class BuildState(StrEnum):
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    FAILING = "failing"
+    PASSED = "passed"
+    FAILED = "failed"
+    CANCELING = "canceling"
+    CANCELED = "canceled"
+    NOT_RUN = "not_run"
+
+
+FINISHED = frozenset({BuildState.PASSED, BuildState.FAILED, BuildState.CANCELED, BuildState.NOT_RUN})
+
+
+class AgentState(StrEnum):
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A pipeline as a build saw it when it was created. ``configuration`` is its YAML."""
+
+    id: str
+    slug: str
+    name: str
+    repository: str
+    default_branch: str = "main"
+    configuration: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    name: str = "Local"
+    email: str = "local@localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    id: str
+    base_branch: str = ""
+    repository: str = ""
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """``order`` holds its steps as they stand in the pipeline; uploads are inserted behind the step that uploads them.
+
+    ``pipeline_env`` is the `env` at the top of uploaded documents, ``env`` what the build was created with (it wins).
+    ``uploads`` maps the uuid of each applied upload to the digest of its document.
+    """
+
+    id: str
+    number: int
+    pipeline: Pipeline
+    branch: str
+    commit: str
+    message: str
+    created_at: float
+    author: Author = field(default_factory=Author)
+    source: str = "api"
+    env: Mapping[str, str] = field(default_factory=dict)
+    pipeline_env: Mapping[str, str] = field(default_factory=dict)
+    pull_request: PullRequest | None = None
+    state: BuildState = BuildState.SCHEDULED
+    started_at: float | None = None
+    finished_at: float | None = None
+    canceled_at: float | None = None
+    order: tuple[str, ...] = ()
+    uploads: Mapping[str, str] = field(default_factory=dict)
+    notify: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    step: str
+    allow_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRule:
+    """One entry of ``retry.automatic``; conditions are ANDed, an empty one does not ask. ``*`` is a string here as there."""
+
+    exit_status: tuple[int | str, ...] = ()
+    signal: str = ""
+    signal_reason: str = ""
+    limit: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualRetry:
+    allowed: bool = True
+    permit_on_passed: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all."""
+
+    command: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    agents: tuple[str, ...] = ()
+    plugins: tuple[Any, ...] = ()
+    artifact_paths: tuple[str, ...] = ()
+    parallelism: int | None = None
+    automatic: tuple[RetryRule, ...] = ()
+    manual: ManualRetry = field(default_factory=ManualRetry)
+    soft_fail: tuple[int | str, ...] = ()
+    timeout_in_minutes: int | None = None
+    priority: int = 0
+    skip: str = ""
+    signature: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    continue_on_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Its steps name it in their ``group``."""
+
+    skip: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """``depends_on`` is None where only the implicit dependencies hold. ``uploader`` is the step whose job uploaded it.
+
+    ``queued_at`` orders dispatch: uploaded jobs inherit their uploader's place in the queue.
+    """
+
+    id: str
+    build: str
+    body: Command | Wait | Group
+    label: str = ""
+    key: str | None = None
+    group: str | None = None
+    uploader: str | None = None
+    depends_on: tuple[Dependency, ...] | None = None
+    allow_dependency_failure: bool = False
+    queued_at: float = 0.0
+    notify: tuple[Any, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One attempt at one share of a step. A retry is a new job; the old one names it in ``retried_in``.
+
+    ``place`` is its position among all jobs of the build in the order of creation. ``rule`` is the automatic retry rule
+    that retried it. ``reason`` says in words why it did not run.
+    """
+
+    id: str
+    build: str
+    step: str
+    place: int
+    created_at: float
+    state: JobState = JobState.WAITING
+    index: int = 0
+    attempt: int = 0
+    agent: str | None = None
+    scheduled_at: float | None = None
+    assigned_at: float | None = None
+    accepted_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    exit_status: int | None = None
+    signal: str = ""
+    signal_reason: str = ""
+    soft_failed: bool = False
+    retried_in: str | None = None
+    retry_type: str = ""
+    rule: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """``tags`` are ``key=value``. ``seen_at`` is not kept across restarts: a restart is not the agent's silence."""
+
+    id: str
+    name: str
+    registered_at: float
+    hostname: str = ""
+    version: str = ""
+    os: str = ""
+    arch: str = ""
+    pid: int = 0
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    state: AgentState = AgentState.CONNECTED
+    seen_at: float = 0.0
+    job: str | None = None
+    stopping: bool = False
+
+
+Record = Build | Step | Job | Agent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything, by id. ``steps`` and ``jobs`` are kept per build, so that a transition copies one build's only."""
+
+    builds: Mapping[str, Build] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, Step]] = field(default_factory=dict)
+    jobs: Mapping[str, Mapping[str, Job]] = field(default_factory=dict)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    home: Mapping[str, str] = field(default_factory=dict)
+    """The build of each job."""
+
+    def job(self, job_id: str) -> Job | None:
+        build = self.home.get(job_id)
+        return None if build is None else self.jobs[build][job_id]
+
+    def unfinished(self) -> tuple[str, ...]:
+        return tuple(build.id for build in self.builds.values() if build.finished_at is None)
+
+
+def latest(jobs: Mapping[str, Job]) -> tuple[Job, ...]:
+    """Return the jobs that count: those that were not retried."""
+    return tuple(job for job in jobs.values() if job.retried_in is None)

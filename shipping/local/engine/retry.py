@@ -1,0 +1,101 @@
+"""When a failed job gets another attempt: by rule, or because a person asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shipping.local.engine.draft import derived
+from shipping.local.engine.records import Command, Job, JobState
+from shipping.local.engine.rejection import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shipping.local.engine.draft import Draft
+    from shipping.local.engine.events import JobRetried
+    from shipping.local.engine.records import RetryRule, Step
+
+JOBS_PER_BUILD = 4000
+RETRYABLE = frozenset({JobState.PASSED, JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED})
+
+
+def applies(rule: RetryRule, job: Job) -> bool:
+    """Return whether all of the rule's conditions hold. An exit status of ``*`` is 1 to 255: not 0, and not -1."""
+    status = job.exit_status if job.exit_status is not None else -1
+    if rule.exit_status and not any(
+        (1 <= status <= 255) if wanted == "*" else wanted == status for wanted in rule.exit_status
+    ):
+        return False
+    return _word_holds(rule.signal, _signal(job.signal)) and _word_holds(rule.signal_reason, job.signal_reason)
+
+
+def _word_holds(wanted: str, found: str) -> bool:
+    if wanted in ("", "*"):
+        return True
+    if wanted == "none":
+        return not found
+    return _signal(wanted) == _signal(found)
+
+
+def _signal(name: str) -> str:
+    return name.upper().removeprefix("SIG")
+
+
+def matching_rule(step: Step, job: Job, jobs: Mapping[str, Job]) -> int | None:
+    """Return the first rule that applies, if it has attempts left. Later rules are not asked; each counts for itself."""
+    if not isinstance(step.body, Command) or job.exit_status == 0:
+        return None
+    for place, rule in enumerate(step.body.automatic):
+        if applies(rule, job):
+            share = (one for one in jobs.values() if (one.step, one.index) == (job.step, job.index))
+            used = sum(1 for one in share if one.rule == place)
+            return place if used < rule.limit else None
+    return None
+
+
+def retry_by_rule(draft: Draft, job: Job) -> bool:
+    """Give the ended job another attempt if a rule says so; True if it did."""
+    rule = matching_rule(draft.step(job), job, draft.jobs(job.build))
+    if rule is None or len(draft.jobs(job.build)) >= JOBS_PER_BUILD:
+        return False
+    _again(draft, replace(job, rule=rule, retry_type="automatic"))
+    return True
+
+
+def retry_by_hand(draft: Draft, event: JobRetried) -> None:
+    """A person asks. What was given up because of the failure waits again."""
+    job = draft.job(event.job)
+    body = draft.step(job).body
+    if not isinstance(body, Command) or job.state not in RETRYABLE:
+        raise Rejection(f"The job {job.id} is {job.state}: only finished command jobs can be retried")
+    if job.retried_in is not None:
+        raise Rejection(f"The job {job.id} has already been retried: see {job.retried_in}")
+    if not body.manual.allowed:
+        raise Rejection(body.manual.reason or "The step does not allow manual retries (retry.manual)")
+    if job.state is JobState.PASSED and not body.manual.permit_on_passed:
+        raise Rejection(body.manual.reason or "The step does not allow retries of passed jobs (permit_on_passed)")
+    if len(draft.jobs(job.build)) >= JOBS_PER_BUILD:
+        raise Rejection(f"The build has {JOBS_PER_BUILD} jobs, more are not allowed")
+    draft.put(replace(draft.build(job.build), canceled_at=None))
+    for given_up in list(draft.jobs(job.build).values()):
+        if given_up.state is JobState.WAITING_FAILED:
+            draft.put(replace(given_up, state=JobState.WAITING, reason="", finished_at=None))
+    _again(draft, replace(job, retry_type="manual"))
+
+
+def _again(draft: Draft, job: Job) -> None:
+    """Put a new job in the old one's place. Its dependencies were met once; they are not asked again."""
+    new = Job(
+        id=derived(job.step, job.index, job.attempt + 1),
+        build=job.build,
+        step=job.step,
+        place=len(draft.jobs(job.build)),
+        created_at=draft.at,
+        state=JobState.SCHEDULED,
+        scheduled_at=draft.at,
+        index=job.index,
+        attempt=job.attempt + 1,
+    )
+    draft.put(new)
+    draft.put(replace(job, retried_in=new.id))

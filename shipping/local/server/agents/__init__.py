@@ -1,0 +1,1 @@
+"""The agent API, under /v3: one file per subject."""

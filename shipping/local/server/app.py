@@ -1,0 +1,87 @@
+"""The application: every route, and who may even knock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount, Route
+
+from shipping.local.engine.rejection import Rejection
+from shipping.local.server import errors, files
+from shipping.local.server.agents import absent, artifacts, jobs, metadata, sessions, steps, uploads
+from shipping.local.server.agents import annotations as agent_annotations
+from shipping.local.server.page import views
+from shipping.local.server.rest import agents as rest_agents
+from shipping.local.server.rest import annotations as rest_annotations
+from shipping.local.server.rest import artifacts as rest_artifacts
+from shipping.local.server.rest import builds as rest_builds
+from shipping.local.server.rest import jobs as rest_jobs
+from shipping.local.server.rest import pipelines as rest_pipelines
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from shipping.local.server.plane import Plane
+
+AGENT_API = [sessions, jobs, uploads, metadata, artifacts, agent_annotations, steps, absent]
+REST_API = [rest_builds, rest_jobs, rest_artifacts, rest_annotations, rest_pipelines, rest_agents]
+HOSTS = ["127.0.0.1", "localhost"]
+"""Other names for this machine are refused: a web page elsewhere may point its own name here (DNS rebinding)."""
+
+
+def application(plane: Plane) -> Starlette:
+    """Return the application around a control plane."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ticking = asyncio.create_task(_tick(plane))
+        yield
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+
+    app = Starlette(
+        routes=[
+            Mount("/v3", routes=[route for room in AGENT_API for route in room.ROUTES]),
+            Mount("/v2", routes=[route for room in REST_API for route in room.ROUTES]),
+            Route("/uploads/{secret}", artifacts.upload, methods=["POST"]),
+            *absent.STREAM,
+            *files.ROUTES,
+            *views.ROUTES,
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), Middleware(_Slashes)],
+        exception_handlers={
+            Rejection: errors.rejected,
+            HTTPException: errors.unanswered,
+            Exception: errors.failed,
+        },
+        lifespan=lifespan,
+    )
+    app.state.plane = plane
+    return app
+
+
+class _Slashes:
+    """pybuildkite ends some paths with a slash and others not: both mean the same."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/v2/"):
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        await self.app(scope, receive, send)
+
+
+async def _tick(plane: Plane) -> None:
+    while True:
+        await asyncio.sleep(plane.pace.tick)
+        plane.tick()

@@ -1,0 +1,158 @@
+"""Builds, jobs, pipelines and agents, as Buildkite's REST API describes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shipping.local.engine.environment import job_name
+from shipping.local.engine.records import AgentState, Command, JobState
+from shipping.local.server.moments import moment
+
+if TYPE_CHECKING:
+    from shipping.local.engine.records import Agent, Build, Job, Pipeline, PullRequest
+    from shipping.local.server.plane import Plane
+
+ANY_FINISHED = frozenset({"passed", "failed", "blocked", "canceled"})
+
+
+def api(world: Plane, *path: object) -> str:
+    """Return the address of something in the REST API."""
+    return "/".join([f"{world.site.url}/v2/organizations/{world.site.organization}", *map(str, path)])
+
+
+def pipeline(world: Plane, told: Pipeline) -> dict[str, Any]:
+    """Return a pipeline with its counts."""
+    builds = [build for build in world.state.builds.values() if build.pipeline.slug == told.slug]
+    states = [job.state for build in builds for job in world.state.jobs[build.id].values() if build.finished_at is None]
+    return {
+        "id": told.id,
+        "url": api(world, "pipelines", told.slug),
+        "web_url": f"{world.site.url}/{world.site.organization}/{told.slug}",
+        "builds_url": api(world, "pipelines", told.slug, "builds"),
+        "slug": told.slug,
+        "name": told.name,
+        "description": told.description,
+        "repository": told.repository,
+        "default_branch": told.default_branch,
+        "configuration": told.configuration,
+        "env": dict(told.env),
+        "created_at": moment(told.created_at),
+        "archived_at": None,
+        "provider": {"id": "git", "settings": {}},
+        "scheduled_builds_count": sum(build.state == "scheduled" for build in builds),
+        "running_builds_count": sum(build.state in ("running", "failing") for build in builds),
+        "scheduled_jobs_count": sum(state is JobState.SCHEDULED for state in states),
+        "running_jobs_count": sum(state is JobState.RUNNING for state in states),
+        "waiting_jobs_count": sum(state is JobState.WAITING for state in states),
+    }
+
+
+def build(world: Plane, told: Build, *, retried: bool = False) -> dict[str, Any]:
+    """Return a build with its jobs in the order of the pipeline; retried ones only if asked for."""
+    place = {step_id: index for index, step_id in enumerate(told.order)}
+    jobs = sorted(
+        (one for one in world.state.jobs[told.id].values() if retried or one.retried_in is None),
+        key=lambda one: (place[one.step], one.index, one.attempt),
+    )
+    person = {"id": told.author.email, "name": told.author.name, "email": told.author.email, "avatar_url": None}
+    return {
+        "id": told.id,
+        "number": told.number,
+        "url": api(world, "pipelines", told.pipeline.slug, "builds", told.number),
+        "web_url": world.site.build_url(told),
+        "state": told.state,
+        "blocked": False,
+        "message": told.message,
+        "commit": told.commit,
+        "branch": told.branch,
+        "tag": None,
+        "env": dict(told.env),
+        "source": told.source,
+        "author": {"name": told.author.name, "email": told.author.email},
+        "creator": person,
+        "created_at": moment(told.created_at),
+        "scheduled_at": moment(told.created_at),
+        "started_at": moment(told.started_at),
+        "finished_at": moment(told.finished_at),
+        "meta_data": world.ledger.meta_data.all(told.id),
+        "pull_request": _pull_request(told.pull_request),
+        "rebuilt_from": None,
+        "triggered_from": None,
+        "pipeline": pipeline(world, told.pipeline),
+        "jobs": [job(world, told, one) for one in jobs],
+    }
+
+
+def job(world: Plane, of: Build, told: Job) -> dict[str, Any]:
+    """Return one job; a wait has no more than its state."""
+    step = world.state.steps[of.id][told.step]
+    group = world.state.steps[of.id][step.group] if step.group else None
+    own = {
+        "id": told.id,
+        "type": "script" if isinstance(step.body, Command) else "waiter",
+        "name": job_name(step, told) or None,
+        "step_key": step.key,
+        "step": {"id": step.id},
+        "group_key": group.key if group else None,
+        "state": told.state,
+        "web_url": f"{world.site.build_url(of)}#{told.id}",
+        "created_at": moment(told.created_at),
+        "finished_at": moment(told.finished_at),
+    }
+    return own | _work(world, of, told, step.body) if isinstance(step.body, Command) else own
+
+
+def _work(world: Plane, of: Build, told: Job, body: Command) -> dict[str, Any]:
+    here = api(world, "pipelines", of.pipeline.slug, "builds", of.number, "jobs", told.id)
+    holder = world.state.agents.get(told.agent) if told.agent else None
+    return {
+        "build_url": api(world, "pipelines", of.pipeline.slug, "builds", of.number),
+        "log_url": f"{here}/log",
+        "raw_log_url": f"{here}/log.txt",
+        "artifacts_url": f"{here}/artifacts",
+        "command": body.command,
+        "agent_query_rules": list(body.agents),
+        "artifact_paths": ";".join(body.artifact_paths) or None,
+        "priority": {"number": body.priority},
+        "soft_failed": told.soft_failed,
+        "exit_status": told.exit_status,
+        "signal": told.signal or None,
+        "signal_reason": told.signal_reason or None,
+        "agent": None if holder is None else agent(world, holder),
+        "scheduled_at": moment(told.scheduled_at),
+        "runnable_at": moment(told.scheduled_at),
+        "started_at": moment(told.started_at),
+        "retried": told.retried_in is not None,
+        "retried_in_job_id": told.retried_in,
+        "retries_count": told.attempt,
+        "retry_type": told.retry_type or None,
+        "parallel_group_index": told.index if body.parallelism is not None else None,
+        "parallel_group_total": body.parallelism,
+        "cluster_id": None,
+    }
+
+
+def agent(world: Plane, told: Agent) -> dict[str, Any]:
+    """Return one agent."""
+    return {
+        "id": told.id,
+        "url": api(world, "agents", told.id),
+        "web_url": f"{world.site.url}/agents",
+        "name": told.name,
+        "connection_state": "disconnected" if told.state is AgentState.DISCONNECTED else told.state,
+        "hostname": told.hostname,
+        "ip_address": "127.0.0.1",
+        "user_agent": f"buildkite-agent/{told.version} ({told.os}; {told.arch})",
+        "version": told.version,
+        "created_at": moment(told.registered_at),
+        "last_job_finished_at": None,
+        "priority": told.priority,
+        "meta_data": list(told.tags),
+        "paused": False,
+        "pid": told.pid,
+        "job": None if told.job is None else {"id": told.job},
+    }
+
+
+def _pull_request(told: PullRequest | None) -> dict[str, Any] | None:
+    return None if told is None else {"id": told.id, "base": told.base_branch, "repository": told.repository}

@@ -1,0 +1,73 @@
+"""Real agents. There is no skipping here: where no agent can be found, it is built; where that fails, the tests fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shipping.local.agent import find
+from shipping.local.world import Options, started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from shipping.local.world import World
+
+GIT = ["git", "-c", "user.name=Someone", "-c", "user.email=someone@localhost"]
+
+
+@pytest.fixture(scope="session")
+def agent_program() -> Path:
+    """The agent that `ship local agent --which` finds or builds."""
+    return find(os.environ, say=lambda line: print(line, file=sys.stderr)).path
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Callable[[], Path]]:
+    """Makes folders with short paths: a state folder's sockets have to fit into a hundred bytes."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="ship-e2e-")))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def world(agent_program: Path, short_folder: Callable[[], Path]) -> Iterator[World]:
+    """One world for all tests that leave it as they found it."""
+    options = Options(
+        state=short_folder() / "state", agent=agent_program, agents=4, buckets=("e2e", "e2e-eu"), lost_after=8.0
+    )
+    with started(options, say=lambda line: print(line, file=sys.stderr)) as world:
+        yield world
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+    """Makes a git repository of one commit on main from paths and texts."""
+
+    def make(files: Mapping[str, str]) -> Path:
+        root = tmp_path / "repository"
+        for name, text in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        for arguments in (
+            ["init", "--quiet", "--initial-branch=main"],
+            ["add", "."],
+            ["commit", "--quiet", "-m", "First"],
+        ):
+            subprocess.run([*GIT, *arguments], cwd=root, check=True)
+        return root
+
+    return make

@@ -1,0 +1,262 @@
+"""The REST API as pybuildkite calls it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import requests
+from pybuildkite.buildkite import Buildkite
+from pybuildkite.builds import BuildState
+from pybuildkite.jobs import LogFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shipping.local.control import ControlInfo
+    from tests.integration.local.clients import FakeAgent, Rest
+
+WORLD = "local"
+STEPS = "steps:\n  - {key: a, label: A, command: x, artifact_paths: 'out/*'}\n  - wait\n  - {key: b, command: y}\n"
+
+
+@pytest.fixture
+def client(control: ControlInfo) -> Any:  # noqa: ANN401 - pybuildkite has no types
+    found: Any = cast("Any", Buildkite)(per_page=2)
+    found.base_url = f"{control.url}/v2/"
+    found.set_access_token(control.api_token)
+    return found
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    git = ["git", "-C", str(root), "-c", "user.name=A", "-c", "user.email=a@b"]
+    subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
+    for subject in ("first", "second"):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", subject], check=True)
+    return root
+
+
+def test_pipelines_are_created_listed_changed_and_deleted(client: Any) -> None:  # noqa: ANN401
+    """pybuildkite's default steps are one that uploads the repository's own."""
+    made = client.pipelines().create_pipeline(WORLD, "My App: main", "git@git.example:app.git")
+    assert (made["slug"], made["default_branch"]) == ("my-app-main", "main")
+    assert "buildkite-agent pipeline upload" in made["configuration"]
+
+    client.pipelines().update_pipeline(
+        WORLD, "my-app-main", configuration=STEPS, env={"A": "1"}, default_branch="trunk"
+    )
+    found = client.pipelines().get_pipeline(WORLD, "my-app-main")
+    assert (found["configuration"], found["env"], found["default_branch"]) == (STEPS, {"A": "1"}, "trunk")
+    assert [one["slug"] for one in client.pipelines().list_pipelines(WORLD)] == ["my-app-main"]
+    assert client.pipelines().delete_pipeline(WORLD, "my-app-main") is True
+    assert client.pipelines().list_pipelines(WORLD) == []
+
+
+def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
+    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go}]"}
+
+    answer = rest.call("POST", "/pipelines", body)
+
+    assert (answer.status, answer.message.startswith("step 1: attribute 'block'")) == (422, True)
+    assert rest.call("POST", "/pipelines", body | {"configuration": "a: [b"}).status == 422
+    assert rest.call("POST", "/pipelines", {"name": "x", "repository": "r", "colour": 1}).status == 422
+    assert rest.call("GET", "/pipelines").json == []
+
+
+def test_a_build_of_a_local_branch_is_of_its_tip(client: Any, repository: Path) -> None:  # noqa: ANN401
+    """The commit is resolved when the build is created, and names the build."""
+    client.pipelines().create_yaml_pipeline(WORLD, "app", str(repository), STEPS)
+    tip = subprocess.run(
+        ["git", "-C", str(repository), "rev-parse", "main"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+    build = client.builds().create_build(
+        WORLD,
+        "app",
+        "HEAD",
+        "main",
+        env={"X": "1"},
+        meta_data={"k": "v"},
+        author={"name": "Ann", "email": "ann@x"},
+        pull_request_id=7,
+        pull_request_base_branch="main",
+    )
+
+    assert (build["number"], build["commit"], build["message"]) == (1, tip, "second")
+    assert (build["env"], build["meta_data"], build["author"]["name"]) == ({"X": "1"}, {"k": "v"}, "Ann")
+    assert build["pull_request"]["id"] == "7"
+    assert [(job["type"], job["step_key"]) for job in build["jobs"]] == [
+        ("script", "a"),
+        ("waiter", None),
+        ("script", "b"),
+    ]
+    first = client.builds().create_build(WORLD, "app", f"{tip}~1", "main")
+    assert (first["number"], first["message"]) == (2, "first")
+
+
+def test_a_commit_that_does_not_exist_is_refused(client: Any, repository: Path) -> None:  # noqa: ANN401
+    client.pipelines().create_yaml_pipeline(WORLD, "app", f"file://{repository}", STEPS)
+
+    with pytest.raises(requests.HTTPError) as caught:
+        client.builds().create_build(WORLD, "app", "HEAD", "nobody")
+
+    response = caught.value.response
+    assert response is not None
+    assert response.status_code == 422
+    assert "'refs/heads/nobody'" in response.json()["message"]
+
+
+def test_builds_are_listed_newest_first_a_page_at_a_time(client: Any, rest: Rest) -> None:  # noqa: ANN401
+    rest.pipeline(slug="one")
+    rest.pipeline(slug="two")
+    for slug in ("one", "two", "one", "one", "one"):
+        rest.build(slug=slug)
+
+    def numbers(page: int) -> tuple[list[int], int | None]:
+        found = client.builds().list_all_for_pipeline(WORLD, "one", page=page, with_pagination=True)
+        return [build["number"] for build in found.body], found.next_page
+
+    assert [numbers(page) for page in (0, 1, 2, 3)] == [([4, 3], 2), ([4, 3], 2), ([2, 1], None), ([], None)]
+    everywhere = client.builds().list_all_for_org(WORLD, with_pagination=True)
+    assert (len(everywhere.body), everywhere.next_page, everywhere.last_page) == (2, 2, 3)
+    assert len(client.builds().list_all()) == 2
+
+
+def test_builds_are_listed_by_state_branch_commit_meta_data_and_time(client: Any, rest: Rest) -> None:  # noqa: ANN401
+    rest.pipeline({"command": "x"})
+    for branch, kind in (("main", "a"), ("topic", "b"), ("other", "a")):
+        rest.build(branch=branch, meta_data={"kind": kind})
+    client.builds().cancel_build(WORLD, "inbox", 2)
+    client.client.per_page = 100
+
+    def numbers(**filters: object) -> list[int]:
+        return [build["number"] for build in client.builds().list_all_for_pipeline(WORLD, "inbox", **filters)]
+
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    assert numbers(states=[BuildState.CANCELED]) == [2]
+    assert numbers(states=[BuildState.FINISHED]) == [2]
+    assert numbers(states=[BuildState.CANCELED, BuildState.SCHEDULED]) == [3, 2, 1]
+    assert numbers(branch=["main", "other"]) == [3, 1]
+    assert numbers(branch="topic") == [2]
+    assert numbers(commit="HEAD") == [3, 2, 1]
+    assert numbers(meta_data={"kind": "a"}) == [3, 1]
+    assert numbers(created_from=tomorrow) == []
+    assert numbers(created_to=tomorrow) == [3, 2, 1]
+
+
+def test_a_build_from_start_to_retry(client: Any, rest: Rest, agent: FakeAgent) -> None:  # noqa: ANN401
+    """A failed job is retried by hand: the answer is the new job, and only that one is listed."""
+    rest.pipeline({"key": "a", "command": "x", "env": {"X": "1"}}, "wait", {"key": "b", "command": "y"})
+    rest.build()
+    work = agent.begin()
+    work.log(1, "\x1b[31mred\x1b[0m <b>\n")
+    work.finish(2)
+    build = client.builds().get_build_by_number(WORLD, "inbox", 1)
+    assert (build["state"], [job["state"] for job in build["jobs"]]) == (
+        "failed",
+        ["failed", "waiting_failed", "waiting_failed"],
+    )
+    log = client.jobs().get_job_log(WORLD, "inbox", 1, work.id, LogFormat.TEXT)
+    assert log == b"\x1b[31mred\x1b[0m <b>\n"
+    assert client.jobs().get_job_log(WORLD, "inbox", 1, work.id) == b'<span class="fg1">red</span> &lt;b&gt;'
+    assert client.jobs().get_job_environment_variables(WORLD, "inbox", 1, work.id)["env"]["X"] == "1"
+
+    new = client.jobs().retry_job(WORLD, "inbox", 1, work.id)
+
+    assert (new["state"], new["retries_count"], new["id"] == work.id) == ("scheduled", 1, False)
+    listed = client.builds().get_build_by_number(WORLD, "inbox", 1)["jobs"]
+    every = client.builds().get_build_by_number(WORLD, "inbox", 1, include_retried_jobs=True)["jobs"]
+    assert (listed[0]["id"], len(every)) == (new["id"], 4)
+    assert (every[0]["retried"], every[0]["retried_in_job_id"]) == (True, new["id"])
+    for _ in range(2):
+        agent.begin().finish()
+    assert rest.read()["state"] == "passed"
+    assert client.jobs().delete_job_log(WORLD, "inbox", 1, work.id) is True
+
+
+def test_canceling_a_build_reaches_the_agent(client: Any, rest: Rest, agent: FakeAgent) -> None:  # noqa: ANN401
+    rest.start({"key": "a", "command": "x"}, {"key": "b", "command": "y"})
+    work = agent.begin()
+
+    build = client.builds().cancel_build(WORLD, "inbox", 1)
+
+    assert (build["state"], rest.states()) == ("canceling", {"a": "canceling", "b": "canceled"})
+    assert work.call("GET", "").json["state"] == "canceling"
+    work.finish(143, signal="SIGTERM", signal_reason="cancel")
+    assert rest.read()["state"] == "canceled"
+    assert rest.call("PUT", "/pipelines/inbox/builds/1/cancel").status == 422
+
+
+def test_artifacts_annotations_and_agents(client: Any, rest: Rest, agent: FakeAgent) -> None:  # noqa: ANN401
+    rest.start({"key": "a", "command": "x"})
+    work = agent.begin()
+    artifact = work.keep("out/a.txt", b"content")
+    work.call("POST", "/annotations", {"body": "**x** <script>alert(1)</script>", "context": "c"})
+
+    (of_build,) = client.artifacts().list_artifacts_for_build(WORLD, "inbox", 1)
+    (of_job,) = client.artifacts().list_artifacts_for_job(WORLD, "inbox", 1, work.id)
+    assert of_build == of_job == client.artifacts().get_artifact(WORLD, "inbox", 1, work.id, artifact)
+    assert (of_job["path"], of_job["dirname"], of_job["filename"]) == ("out/a.txt", "out", "a.txt")
+    assert client.artifacts().download_artifact(WORLD, "inbox", 1, work.id, artifact) == b"content"
+    (annotation,) = client.annotations().list_annotations(WORLD, "inbox", 1)
+    assert annotation["body_html"] == "<p><strong>x</strong> </p>\n"
+    (listed,) = client.agents().list_all(WORLD, name="fake")
+    assert (listed["id"], listed["connection_state"], listed["job"]["id"]) == (agent.id, "connected", work.id)
+    assert client.agents().list_all(WORLD, name="nobody") == []
+    # Its own slash is doubled on the way: pybuildkite writes "agents/" + id + "/stop".
+    client.agents().stop_agent(WORLD, agent.id)
+    assert rest.states() == {"a": "canceling"}
+
+
+def test_what_is_not_implemented_is_refused_by_name(client: Any, rest: Rest) -> None:  # noqa: ANN401
+    build = rest.start({"command": "x"})
+    job = build["jobs"][0]["id"]
+
+    actions: tuple[Callable[[], object], ...] = (
+        lambda: client.builds().rebuild_build(WORLD, "inbox", 1),
+        lambda: client.jobs().unblock_job(WORLD, "inbox", 1, job, {}),
+        lambda: client.pipelines().archive_pipeline(WORLD, "inbox"),
+        lambda: client.builds().create_build(WORLD, "inbox", "HEAD", "main", clean_checkout=True),
+        lambda: client.builds().list_all(creator="me"),
+    )
+    for action in actions:
+        with pytest.raises(requests.HTTPError) as caught:
+            action()
+        response = caught.value.response
+        assert response is not None
+        assert (response.status_code, "not implemented" in response.json()["message"]) == (422, True)
+
+
+def test_what_does_not_exist_is_404_with_its_name(rest: Rest) -> None:
+    rest.start({"command": "x"})
+
+    for path in (
+        "/pipelines/none",
+        "/pipelines/inbox/builds/2",
+        "/pipelines/inbox/builds/one",
+        "/pipelines/inbox/builds/1/jobs/none/log",
+        "/agents/none",
+        "/nothing/at/all",
+    ):
+        answer = rest.call("GET", path)
+        assert answer.status == 404
+        assert path.rpartition("/")[2].removesuffix("log") in answer.message
+
+
+def test_a_pipeline_with_a_running_build_stays(rest: Rest, agent: FakeAgent) -> None:
+    """After the build has ended it goes, with builds, logs and artifacts."""
+    rest.start({"key": "a", "command": "x"})
+    work = agent.begin()
+    work.keep("a.txt", b"x")
+    assert rest.call("DELETE", "/pipelines/inbox").status == 422
+    work.finish()
+
+    assert rest.call("DELETE", "/pipelines/inbox").status == 204
+    assert rest.call("GET", "/builds").json == []
+    rest.pipeline({"command": "x"})
+    assert rest.build()["number"] == 1
