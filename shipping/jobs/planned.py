@@ -1,0 +1,73 @@
+"""What the jobs of the test steps have in common: the plan that their plugin's configuration names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen.errors import InfraError, ShipError, UsageError, nearest
+from pipeline_gen.git import Git
+from pipeline_gen.plan import config_of, read_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipeline_gen.config import Suite
+    from pipeline_gen.plan import Plan
+    from pipeline_gen.ports import VersionedStore
+    from pipeline_gen.suites.parts import TestPlan
+    from shipping.jobs.context import JobContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The plan of this build and the store it lies in. ``configuration`` is the plugin's."""
+
+    plan: Plan
+    digest: str
+    store: VersionedStore
+    configuration: Mapping[str, Any]
+
+    def suite(self, name: str) -> tuple[Suite, TestPlan]:
+        """Return a suite's configuration and test plan; raises UsageError where the plan has no such suite."""
+        suite, test_plan = config_of(self.plan).suite(name), self.plan.suites.get(name)
+        if suite is None or test_plan is None:
+            known = ", ".join(self.plan.suites)
+            raise UsageError(
+                f"cannot find the suite {name!r} in the plan, which has {known}{nearest(name, self.plan.suites)}"
+            )
+        return suite, test_plan
+
+
+def planned(context: JobContext) -> Planned:
+    """Fetch the plan. Raises UsageError where the plugin's configuration lacks what names it."""
+    configuration = context.plugin()
+    missing = [key for key in ("plan", "digest", "bucket") if not isinstance(configuration.get(key), str)]
+    if missing:
+        raise UsageError(
+            f"cannot find the plan: the plugin's configuration lacks {', '.join(map(repr, missing))}",
+            hint="these steps are made by: ship pipeline upload",
+        )
+    store = context.bucket(configuration["bucket"])
+    plan = read_plan(store, configuration["plan"], configuration["digest"])
+    return Planned(plan=plan, digest=configuration["digest"], store=store, configuration=configuration)
+
+
+def must_be_checked_out(context: JobContext, plan: Plan) -> None:
+    """Raise InfraError where the checkout is another commit than the plan's: its results would be of something else."""
+    head = Git(context.shell, context.root).head()
+    if head != plan.commit:
+        raise InfraError(f"could not run tests of {plan.commit[:12]!r}: the checkout is at {head[:12]!r}")
+
+
+def attempt(context: JobContext) -> int:
+    """Return how many times this job was tried before."""
+    return int(context.env.get("BUILDKITE_RETRY_COUNT") or 0)
+
+
+def tell(context: JobContext, what: str, action: Callable[[], object]) -> None:
+    """Do something that is for people only; its failure is said and changes nothing."""
+    try:
+        action()
+    except ShipError as error:
+        context.say(f"could not {what}: {error.message}")

@@ -1,0 +1,115 @@
+"""`ship job tests-complete`: prove that the shards' reports together are the plan. The gate of the tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline_gen.clock import rfc3339
+from pipeline_gen.plan import canonical
+from shipping.jobs.planned import attempt, planned, tell
+from shipping.testrun.annotation import proof_annotation
+from shipping.testrun.history import flaky_history, remember_durations, remember_flaky
+from shipping.testrun.proof import Proof, prove
+from shipping.testrun.report import Report, reports_prefix
+
+if TYPE_CHECKING:
+    from shipping.jobs.context import JobContext
+    from shipping.jobs.planned import Planned
+
+NOT_PROVEN = 1
+CONTEXT = "tests-complete"
+
+
+def run(context: JobContext) -> int:
+    """Return 0 where every suite is proven, else 1. Raises InfraError where the reports could not be read: no guessing."""
+    given = planned(context)
+    reports: dict[str, list[Report]] = {}
+    proofs: list[Proof] = []
+    for name in given.configuration.get("suites") or list(given.plan.suites):
+        _, test_plan = given.suite(name)
+        reports[name] = _read_reports(given, name)
+        proofs.append(prove(test_plan, given.digest, reports[name]))
+    _keep(context, given, proofs)
+    if given.plan.main:
+        for proof in proofs:
+            _remember(context, given, proof, reports[proof.suite])
+    _show(context, given, proofs)
+    return 0 if all(proof.green for proof in proofs) else NOT_PROVEN
+
+
+def _read_reports(given: Planned, suite: str) -> list[Report]:
+    found: list[Report] = []
+    for key in given.store.list(reports_prefix(given.plan.key, suite)):
+        stored = given.store.get(key)
+        if stored is not None:
+            found.append(Report.decode(stored.body))
+    return found
+
+
+def _keep(context: JobContext, given: Planned, proofs: list[Proof]) -> None:
+    """Write the proof beside the plan; on main also the release's verdict, which `conclude` reads."""
+    job, tried = context.variable("BUILDKITE_JOB_ID"), attempt(context)
+    key = f"{given.plan.key.removesuffix('.json')}/proof/{tried}-{job}.json"
+    green = all(proof.green for proof in proofs)
+    body = {
+        "schema": 1,
+        "gate": "tests",
+        "verdict": "PASS" if green else "FAIL",
+        "commit": given.plan.commit,
+        "plan": given.plan.key,
+        "digest": given.digest,
+        "job": job,
+        "attempt": tried,
+        "at": rfc3339(context.clock.now()),
+        "suites": [proof.to_json() for proof in proofs],
+    }
+    given.store.create(key, canonical(body))
+    context.say(f"proof kept as {key}")
+    if given.plan.main:
+        _keep_verdict(given, {**body, "proof": key, "suites": [proof.suite for proof in proofs]})
+
+
+def _keep_verdict(given: Planned, body: dict[str, object]) -> None:
+    """Write the verdict under the first free number: a commit may be built again, and the last verdict counts."""
+    prefix = f"{given.plan.app}/releases/{given.plan.commit}/verdicts/tests/"
+    number = sum(1 for _ in given.store.list(prefix))
+    while not given.store.create(f"{prefix}{number}.json", canonical(body)):
+        number += 1
+
+
+def _remember(context: JobContext, given: Planned, proof: Proof, reports: list[Report]) -> None:
+    """Teach the next builds. What is learnt is advice: not to be able to write it fails nothing."""
+    counted = [report for report in reports if f"{report.attempt}-{report.job}" == proof.attempts.get(report.shard)]
+    test_plan = given.plan.suites[proof.suite]
+    app, at = given.plan.app, rfc3339(context.clock.now())
+    tell(
+        context,
+        f"keep the durations of {proof.suite!r}",
+        lambda: remember_durations(given.store, app, test_plan, counted),
+    )
+    tell(
+        context,
+        f"keep the flaky tests of {proof.suite!r}",
+        lambda: remember_flaky(given.store, app, proof.suite, proof.flaky, commit=given.plan.commit, at=at),
+    )
+
+
+def _show(context: JobContext, given: Planned, proofs: list[Proof]) -> None:
+    history: dict[str, str] = {}
+    for proof in proofs:
+        word = "proven" if proof.green else "NOT proven"
+        context.say(f"{proof.suite}: {word}: {proof.tests} tests in {proof.shards} shards")
+        for flaw in proof.flaws:
+            context.say(f"  {flaw}")
+        for test in proof.vanished:
+            context.say(f"  vanished: {test}")
+        if proof.flaky:
+            context.say(f"  flaky: {', '.join(proof.flaky)}")
+            suite = proof.suite
+            tell(
+                context,
+                "read the flaky tests of main",
+                lambda suite=suite: history.update(flaky_history(given.store, given.plan.app, suite)),  # type: ignore[misc]
+            )
+    body, style = proof_annotation(proofs, history)
+    tell(context, "annotate the build", lambda: context.agent.annotate(body, context=CONTEXT, style=style))
