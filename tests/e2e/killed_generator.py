@@ -1,0 +1,89 @@
+"""`ship pipeline upload`, killed at a named point on its first attempt. Run by a job of the local world.
+
+Usage: python killed_generator.py POINT
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen import config
+from pipeline_gen.git import Git
+from pipeline_gen.shell import LocalShell
+from shipping.buildkite import Agent
+from shipping.jobs import plan
+from shipping.s3 import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline_gen.ports import Store, Stored
+
+POINTS = ("start", "before keep", "after keep", "after release", "before upload 2", "after upload 1", "after upload 2")
+
+
+class Guillotine:
+    """Ends this process as the kernel would, when the point comes, on the first attempt only."""
+
+    def __init__(self, point: str) -> None:
+        self.point = point if os.environ["BUILDKITE_RETRY_COUNT"] == "0" else ""
+
+    def at(self, point: str) -> None:
+        if point == self.point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KilledStore:
+    """A store whose writes are points."""
+
+    def __init__(self, store: Store, guillotine: Guillotine) -> None:
+        self._store, self._guillotine = store, guillotine
+
+    def create(self, key: str, body: bytes) -> bool:
+        what = "release" if "/releases/" in key else "keep"
+        self._guillotine.at(f"before {what}")
+        done = self._store.create(key, body)
+        self._guillotine.at(f"after {what}")
+        return done
+
+    def get(self, key: str) -> Stored | None:
+        return self._store.get(key)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return self._store.list(prefix)
+
+
+class KilledAgent(Agent):
+    """An agent whose uploads are points."""
+
+    guillotine: Guillotine
+    uploads = 0
+
+    def upload(self, pipeline: Mapping[str, Any]) -> None:
+        self.uploads += 1
+        self.guillotine.at(f"before upload {self.uploads}")
+        super().upload(pipeline)
+        self.guillotine.at(f"after upload {self.uploads}")
+
+
+def main(point: str) -> None:
+    """Do what the command does, with the points in between."""
+    assert point in POINTS
+    guillotine = Guillotine(point)
+    guillotine.at("start")
+    shell = LocalShell()
+    git = Git(shell, Path.cwd())
+    configured = config.load(config.find(git.root))
+    assert configured.bucket is not None
+    agent = KilledAgent(shell, os.environ)
+    agent.guillotine = guillotine
+    with connect(configured.bucket) as store:
+        plan.run(git, configured, env=os.environ, store=KilledStore(store, guillotine), agent=agent, say=print)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
