@@ -53,6 +53,7 @@ class Build:
     env: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     test_plan: TestPlan | None = None
+    bucket: str = "ship-us"
 
     @classmethod
     def of(cls, folder: Path, files: Mapping[str, str], **given: Any) -> Build:  # noqa: ANN401 - Suite and Build check them
@@ -81,7 +82,7 @@ class Build:
             main=self.main,
             base=None,
             position=1 if self.main else None,
-            source=resolved(Config(app="inbox", bucket="ship-us", suites=(self.suite,))),
+            source=resolved(Config(app="inbox", bucket=self.bucket, suites=(self.suite,))),
             decisions=(),
             suites={self.suite.name: test_plan},
         )
@@ -102,7 +103,7 @@ class Build:
     def context(self, job: str, configuration: dict[str, Any], env: Mapping[str, str]) -> JobContext:
         plan = self.plan
         self.store.create(plan.key, StoredPlan(plan=plan, pipeline=()).encode())
-        handed = {**configuration, "plan": plan.key, "digest": digest(plan), "bucket": "ship-us"}
+        handed = {**configuration, "plan": plan.key, "digest": digest(plan), "bucket": self.bucket}
         environment = {
             **os.environ,
             "BUILDKITE_JOB_ID": job,

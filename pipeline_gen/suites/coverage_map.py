@@ -126,7 +126,12 @@ class CoverageMap:
         }
 
     def _members(self, bits: int) -> frozenset[str]:
-        return frozenset(test for number, test in enumerate(self.tests) if bits >> number & 1)
+        found = set()
+        while bits:
+            lowest = bits & -bits
+            found.add(self.tests[lowest.bit_length() - 1])
+            bits ^= lowest
+        return frozenset(found)
 
 
 def build_map(suite: str, commit: str, records: Iterable[TestRecord], imports: Mapping[str, Imports]) -> CoverageMap:

@@ -17,11 +17,12 @@ from shipping.testrun.recording import NoCoverageError, Recorder, Sources, recor
 from shipping.testrun.run import Runner
 
 if TYPE_CHECKING:
-
     from pipeline_gen.config import Suite
     from pipeline_gen.suites.coverage_map import CoverageMap, TestRecord
     from shipping.jobs.context import JobContext
     from shipping.jobs.planned import Planned
+
+MOST_NAMED = 20
 
 
 def run(context: JobContext) -> int:
@@ -56,7 +57,10 @@ def run(context: JobContext) -> int:
             _say_no_coverage(context, suite)
             return 0
     coverage = recording.finish(sources.imports)
-    context.say(_told(coverage) if coverage else "the map is written by the last job of this step")
+    if coverage is None:
+        context.say("the map is written by the last job of this step")
+    else:
+        _show(context, coverage)
     return 0
 
 
@@ -102,10 +106,27 @@ def _say_no_coverage(context: JobContext, suite: Suite) -> None:
     tell(context, "annotate the build", lambda: context.agent.annotate(told, context=where, style="warning"))
 
 
-def _told(coverage: CoverageMap) -> str:
+def _show(context: JobContext, coverage: CoverageMap) -> None:
     aside = sorted([*coverage.unrecorded.items(), *coverage.opaque.items()])
-    summary = (
+    context.say(
         f"coverage map of {coverage.suite!r} at {coverage.commit[:12]}: {len(coverage.tests)} test files,"
         f" {len(coverage.unrecorded)} not recorded (always run), {len(coverage.opaque)} beyond coverage (run with any code)"
     )
-    return "\n".join([summary, *(f"  {test}: {reason}" for test, reason in aside)])
+    for test, reason in aside:
+        context.say(f"  {test}: {reason}")
+    if coverage.unrecorded:
+        _annotate_unrecorded(context, coverage)
+
+
+def _annotate_unrecorded(context: JobContext, coverage: CoverageMap) -> None:
+    """A file that is green among others and red alone will be red on some pull request: better known now."""
+    shown = sorted(coverage.unrecorded.items())[:MOST_NAMED]
+    more = len(coverage.unrecorded) - len(shown)
+    summary = (
+        f"Suite **{coverage.suite}**: {len(coverage.unrecorded)} test files have no coverage of their own, so every pull"
+        " request runs them. Those that fail alone may fail there, too."
+    )
+    named = [f"- `{test}`: {reason.replace('`', chr(39))}" for test, reason in shown]
+    told = "\n".join([summary, "", *named, *([f"- and {more} more, named in the log"] if more else [])])
+    where = f"coverage-{coverage.suite}"
+    tell(context, "annotate the build", lambda: context.agent.annotate(told, context=where, style="info"))

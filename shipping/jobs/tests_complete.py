@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.plan import canonical
 from shipping.jobs.planned import attempt, planned, tell
-from shipping.testrun.annotation import proof_annotation
-from shipping.testrun.history import flaky_history, remember_durations, remember_flaky
+from shipping.testrun.annotation import proof_annotation, shadow_annotation
+from shipping.testrun.history import flaky_history, remember_durations, remember_failed, remember_flaky
 from shipping.testrun.proof import Proof, prove
 from shipping.testrun.report import Report, reports_prefix
+from shipping.testrun.shadow import judge_selection, remember_shadow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shipping.jobs.context import JobContext
     from shipping.jobs.planned import Planned
 
 NOT_PROVEN = 1
 CONTEXT = "tests-complete"
+SHADOW = "selection-shadow"
 
 
 def run(context: JobContext) -> int:
@@ -30,10 +35,10 @@ def run(context: JobContext) -> int:
         reports[name] = _read_reports(given, name)
         proofs.append(prove(test_plan, given.digest, reports[name]))
     _keep(context, given, proofs)
-    if given.plan.main:
-        for proof in proofs:
-            _remember(context, given, proof, reports[proof.suite])
+    for proof in proofs:
+        _remember(context, given, proof, reports[proof.suite])
     _show(context, given, proofs)
+    _watch(context, given, proofs, reports)
     return 0 if all(proof.green for proof in proofs) else NOT_PROVEN
 
 
@@ -79,9 +84,15 @@ def _keep_verdict(given: Planned, body: dict[str, object]) -> None:
 
 def _remember(context: JobContext, given: Planned, proof: Proof, reports: list[Report]) -> None:
     """Teach the next builds. What is learnt is advice: not to be able to write it fails nothing."""
-    counted = [report for report in reports if f"{report.attempt}-{report.job}" == proof.attempts.get(report.shard)]
-    test_plan = given.plan.suites[proof.suite]
-    app, at = given.plan.app, rfc3339(context.clock.now())
+    test_plan, app = given.plan.suites[proof.suite], given.plan.app
+    if not given.plan.main:
+        tell(
+            context,
+            f"keep the failed files of {proof.suite!r}",
+            lambda: remember_failed(given.store, app, given.plan.branch, test_plan, proof),
+        )
+        return
+    counted, at = _counted(proof, reports), rfc3339(context.clock.now())
     tell(
         context,
         f"keep the durations of {proof.suite!r}",
@@ -92,6 +103,28 @@ def _remember(context: JobContext, given: Planned, proof: Proof, reports: list[R
         f"keep the flaky tests of {proof.suite!r}",
         lambda: remember_flaky(given.store, app, proof.suite, proof.flaky, commit=given.plan.commit, at=at),
     )
+
+
+def _counted(proof: Proof, reports: list[Report]) -> list[Report]:
+    return [report for report in reports if f"{report.attempt}-{report.job}" == proof.attempts.get(report.shard)]
+
+
+def _watch(context: JobContext, given: Planned, proofs: list[Proof], reports: Mapping[str, list[Report]]) -> None:
+    """Under `select: shadow`, say what selection would have missed, and keep it: the evidence to switch it on by."""
+    plan, said = given.plan, []
+    for proof in proofs:
+        shadow = judge_selection(plan.suites[proof.suite], _counted(proof, reports[proof.suite]))
+        if shadow is not None:
+            said.append(shadow)
+            context.say(str(shadow))
+            tell(
+                context,
+                "keep the shadow",
+                partial(remember_shadow, given.store, plan.app, plan.build, plan.commit, shadow),
+            )
+    if said:
+        body, style = shadow_annotation(said)
+        tell(context, "annotate the build", lambda: context.agent.annotate(body, context=SHADOW, style=style))
 
 
 def _show(context: JobContext, given: Planned, proofs: list[Proof]) -> None:

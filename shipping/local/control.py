@@ -58,7 +58,8 @@ def running(
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="control")
         thread.start()
         try:
-            yield info
+            with _announced(state_dir, info):
+                yield info
         finally:
             server.should_exit = True
             thread.join()
@@ -66,11 +67,12 @@ def running(
 
 def serve(state_dir: Path, *, port: int = 0, pace: Pace | None = None) -> None:
     """Serve the state folder until SIGTERM or SIGINT; ``control.json`` in it says where."""
-    with _prepared(state_dir, port=port, pace=pace or Pace(), clock=SystemClock()) as (server, listener, _):
+    with _prepared(state_dir, port=port, pace=pace or Pace(), clock=SystemClock()) as (server, listener, info):
         # uvicorn would deliver the signal to us once more after stopping: we have stopped, and that is all.
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, server.handle_exit)
-        server.run(sockets=[listener])
+        with _announced(state_dir, info):
+            server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -95,8 +97,6 @@ def _prepared(
         site = Site(url=f"http://{HOST}:{number}", organization=ORGANIZATION)
         plane = Plane(ledger=ledger, site=site, folder=state_dir, clock=clock, shell=LocalShell(), pace=pace)
         info = _info(site, plane.tokens)
-        _write(state_dir / "control.json", info)
-        stack.callback((state_dir / "control.json").unlink, missing_ok=True)
         config = uvicorn.Config(
             application(plane),
             log_config=None,
@@ -154,13 +154,19 @@ def _info(site: Site, tokens: Tokens) -> ControlInfo:
     )
 
 
-def _write(path: Path, info: ControlInfo) -> None:
-    """Write the file whole and for us alone: it holds tokens."""
+@contextlib.contextmanager
+def _announced(state_dir: Path, info: ControlInfo) -> Iterator[None]:
+    """Say where we are while we are there, in a file written whole and for us alone: it holds tokens."""
+    path = state_dir / "control.json"
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(asdict(info), file)
     partial.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @click.command()

@@ -43,17 +43,25 @@ def fetch(bucket: Bucket, app: str, slug: str, destination: Path, *, purpose: Do
     if purpose == "main" and found.domain != "main":
         raise Refused(f"cannot use slug {slug[:12]!r} for 'main': it was built for {found.domain!r}")
     unfinished = destination.with_name(f"{destination.name}.tmp")
-    if unfinished.exists():
-        shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True)
     try:
+        _emptied(unfinished)
         room(found, unfinished)
         _unpack_all(bucket, found, unfinished)
         unfinished.rename(destination)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise InfraError(f"could not unpack slug {slug[:12]!r} in {str(destination.parent)!r}: {error}") from error
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return found
+
+
+def _emptied(folder: Path) -> None:
+    """Make the folder; what a killed fetch left in it goes."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
 
 
 def layer(bucket: Bucket, app: str, wanted: Layer, folder: Path) -> None:

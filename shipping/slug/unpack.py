@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from tarfile import TarError, TarInfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline_gen.errors import Refused
 from shipping.slug.archive import BLOCK, CHUNK
@@ -72,20 +71,20 @@ def unpack(source: Source, folder: str) -> list[tuple[str, str]]:
         if not header.strip(b"\0"):
             return links
         member = _parsed(header)
-        if member.type == _EXTENDED:
+        if member.kind == _EXTENDED:
             extended = _records(_padded(source, member.size))
             continue
         path = _safe(extended.get("path", member.name))
-        size = int(extended.get("size", member.size))
-        if member.type == _LINK:
-            links.append((path, extended.get("linkpath", member.linkname)))
-        elif member.type == _FOLDER:
+        size = _length(extended.get("size", str(member.size)))
+        if member.kind == _LINK:
+            links.append((path, extended.get("linkpath", member.target)))
+        elif member.kind == _FOLDER:
             _folders(folder, f"{path}/", made)
-        elif member.type == _FILE:
+        elif member.kind == _FILE:
             _folders(folder, path, made)
             _write(source, f"{folder}/{path}", 0o755 if member.mode & 0o100 else 0o644, size)
         else:
-            raise Damaged(f"{path!r} is of type {member.type!r}")
+            raise Damaged(f"{path!r} is of type {member.kind!r}")
         extended = {}
 
 
@@ -103,11 +102,46 @@ def link(folder: str, path: str, target: str, others: set[str]) -> None:
         raise Refused(f"cannot unpack {path!r}: it is in two layers") from error
 
 
-def _parsed(header: bytes) -> TarInfo:
+class _Member(NamedTuple):
+    name: str
+    mode: int
+    size: int
+    kind: bytes
+    target: str
+
+
+def _parsed(header: bytes) -> _Member:
+    """Read a header of POSIX ustar. By hand: the library's reader takes a third of the time of a whole fetch."""
     try:
-        return TarInfo.frombuf(header, "utf-8", "surrogateescape")
-    except TarError as error:
+        if sum(header) - sum(header[148:156]) + 8 * 32 != _octal(header[148:156]):
+            raise Damaged("the sum of a header does not match")
+        name, prefix = _text(header[:100]), _text(header[345:500])
+        return _Member(
+            name=f"{prefix}/{name}" if prefix else name,
+            mode=_octal(header[100:108]),
+            size=_octal(header[124:136]),
+            kind=header[156:157],
+            target=_text(header[157:257]),
+        )
+    except ValueError as error:
         raise Damaged(f"a header is not readable ({error})") from error
+
+
+def _length(decimal: str) -> int:
+    if not (decimal.isascii() and decimal.isdigit()):
+        raise Damaged(f"a size is {decimal!r}")
+    return int(decimal)
+
+
+def _octal(field: bytes) -> int:
+    digits = field.strip(b" \0") or b"0"
+    if not digits.isdigit():  # int() takes signs and underscores too
+        raise ValueError(f"{digits!r} is no octal number")
+    return int(digits, 8)
+
+
+def _text(field: bytes) -> str:
+    return os.fsdecode(field.partition(b"\0")[0])
 
 
 def _records(body: bytes) -> dict[str, str]:
@@ -163,9 +197,8 @@ def _write(source: Source, path: str, mode: int, size: int) -> None:
         while left > 0:
             piece = source.read(min(left, CHUNK))
             left -= len(piece)
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            while piece:
+                piece = piece[os.write(descriptor, piece) :]
     finally:
         os.close(descriptor)
     source.read(-size % BLOCK)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shipping.testrun.events import Result
     from shipping.testrun.proof import Flaw, Proof
     from shipping.testrun.report import Report
+    from shipping.testrun.shadow import Shadow
 
 MOST_FAILURES = 25
 MOST_NAMED = 50
@@ -116,6 +117,13 @@ def _listed(ids: Sequence[str]) -> str:
     return f": {_names(ids)}" if ids else ""
 
 
+def shadow_annotation(shadows: Sequence[Shadow]) -> tuple[str, str]:
+    """Return Markdown and style for what selection would have missed, had it not only been watched."""
+    lines = [_text(str(shadow)) for shadow in shadows]
+    style = "info" if all(shadow.caught and not shadow.missed for shadow in shadows) else "warning"
+    return "\n\n".join(lines), style
+
+
 def _names(ids: Sequence[str]) -> str:
     more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
     return ", ".join(f"<code>{_text(test)}</code>" for test in ids[:MOST_NAMED]) + more
@@ -125,4 +133,4 @@ def _text(text: str) -> str:
     """Escape for HTML inside Markdown, on one line: a blank line would end the HTML block and Markdown go on inside it."""
     shown = _HIDDEN.sub("", text.replace("\n", " "))[: 4 * LINE_LENGTH]
     # A test's name must not become a link, an emphasis, an emoji or a table cell.
-    return re.sub(r"[\\`*_\[\]|~:@#]", lambda found: f"&#{ord(found[0])};", html.escape(shown))
+    return re.sub(r"[\\`*_\[\]|~:@#]", lambda found: f"&#{ord(found[0])};", html.escape(shown, quote=False))

@@ -140,7 +140,7 @@ def read_trace(path: Path) -> Trace:
 def _events(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
-    with path.open(encoding="ascii") as lines:
+    with path.open(encoding="utf-8") as lines:
         for line in lines:
             if line.endswith("\n"):
                 yield json.loads(line)

@@ -1,4 +1,7 @@
-"""What main's builds teach the next ones: durations, and which tests were flaky. Written by compare-and-swap."""
+"""What builds teach the next ones. Written by compare-and-swap.
+
+Main teaches durations and which tests were flaky; a branch teaches its own next build which test files failed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import InfraError
 from pipeline_gen.plan import canonical
+from pipeline_gen.suites.composing import failed_key
 from pipeline_gen.suites.durations import SESSION, Durations, durations_key, file_of, merge
 
 if TYPE_CHECKING:
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline_gen.ports import VersionedStore
     from pipeline_gen.suites.parts import TestPlan
+    from shipping.testrun.proof import Proof
     from shipping.testrun.report import Report
 
 TRIES = 10
@@ -82,6 +87,16 @@ def remember_flaky(store: VersionedStore, app: str, suite: str, flaky: Sequence[
         return canonical({"schema": 1, "tests": dict(newest)})
 
     _swap(store, flaky_key(app, suite), change)
+
+
+def remember_failed(store: VersionedStore, app: str, branch: str, plan: TestPlan, proof: Proof) -> None:
+    """Say which test files of a branch's last build must run again, whatever the next push changes; none if it was green."""
+    named = {file_of(test) for test in (*proof.failed, *(test for flaw in proof.flaws for test in flaw.ids))}
+    failed = canonical(sorted(named & set(plan.files)))
+    key = failed_key(app, plan.suite, branch)
+    if store.get(key) is None and proof.green:
+        return
+    _swap(store, key, lambda _: failed)
 
 
 def flaky_history(store: VersionedStore, app: str, suite: str) -> dict[str, str]:

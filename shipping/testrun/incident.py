@@ -20,6 +20,7 @@ Kind = Literal["crash", "hang", "collection", "usage", "internal", "unfinished"]
 OK, TESTS_FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING_COLLECTED = range(6)
 TAIL_LINES = 30
 _CONFTEST = re.compile(r"ImportError while loading conftest '([^']+)'")
+_COMPLAINT = re.compile(r"\b(?:error|ERROR): (?!usage:)(.+)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -90,7 +91,11 @@ def _not_started(trace: Trace, tail: str) -> Incident:
     conftest = _CONFTEST.search(tail)
     if conftest:
         return Incident(kind="collection", message=f"could not import {conftest[1]!r}", text=tail)
-    return Incident(kind="usage", message=f"pytest did not start {_where(trace)}", text=tail)
+    complaint = _COMPLAINT.findall(tail)
+    why = f": {complaint[-1].strip()}" if complaint else f" {_where(trace)}"
+    if "unrecognized arguments: -n" in why:
+        why += " (pytest-xdist is not installed in this interpreter)"
+    return Incident(kind="usage", message=f"pytest did not start{why}", text=tail)
 
 
 def _last_words(printed: str) -> str:

@@ -30,7 +30,8 @@ class Stream:
     """The event stream: appended to by this process and, under xdist, by its workers; a line is one write."""
 
     def __init__(self, path: str, worker: str | None) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = path
+        self._descriptor = self._open()
         self._worker = worker
         self._owner = os.getpid()
 
@@ -40,8 +41,16 @@ class Stream:
             return
         if self._worker is not None:
             facts["worker"] = self._worker
-        line = json.dumps({"event": event, **facts})
-        os.write(self._descriptor, line.encode("ascii") + b"\n")
+        # Lone surrogates, which an exception's message may hold, have no place in a report.
+        line = json.dumps({"event": event, **facts}, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        try:
+            os.write(self._descriptor, line)
+        except OSError:  # a test that turns itself into a daemon closes every descriptor
+            self._descriptor = self._open()
+            os.write(self._descriptor, line)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 class Part:
@@ -53,7 +62,6 @@ class Part:
         self.files = set(told["files"])
         self.dealt = {file: set(ids) for file, ids in told["dealt"].items()}
         self.remainder = {file: set(ids) for file, ids in told["remainder"].items()}
-        self.context = os.environ.get("SHIP_COVERAGE_CONTEXT") == "1"
 
     def relative(self, path: str) -> str:
         """Return a path from the repository's root, with slashes."""
@@ -253,14 +261,6 @@ class Shard:
             report.ship_shared = (self.session_seconds, self.file_seconds)
             self.session_seconds = self.file_seconds = 0.0
         return report
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        if self.part.context and (coverage := sys.modules.get("coverage")) is not None:
-            current = coverage.Coverage.current()
-            if current is not None:
-                current.switch_context(self.part.relative(str(item.path)))
-        return (yield)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if not self.is_worker:

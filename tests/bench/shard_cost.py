@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FILES, TESTS, SHARDS = 1000, 50, 100
-RUNS = 5
+RUNS = 3
 BUCKET = "ship-bench"
 
 

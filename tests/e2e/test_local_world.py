@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Repository = Callable[[Mapping[str, str]], Path]
 
 SHIP = [sys.executable, "-m", "shipping.cli"]
+# Of this test run only: others may run on the machine.
+SLEEP = f"sleep 3000.{os.getpid()}"
 TWO_STEPS = """
 steps:
   - {key: first, command: "echo one is done"}
@@ -64,10 +66,10 @@ def running(world: World, build: Build, key: str) -> dict[str, Any]:
     return world.jobs(build, key)[0]
 
 
-def called(*commands: str) -> set[int]:
-    """The pids of the living processes that run exactly one of these commands."""
-    wanted = {text.replace(" ", "\0") + "\0" for text in commands}
-    return {pid for pid, entry in table().items() if not entry.dead and command(pid) in wanted}
+def called(argv: str) -> set[int]:
+    """The pids of the living processes that run exactly this command."""
+    wanted = argv.replace(" ", "\0") + "\0"
+    return {pid for pid, entry in table().items() if not entry.dead and command(pid) == wanted}
 
 
 def command(pid: int) -> str:
@@ -158,15 +160,13 @@ def test_jobs_find_ship_and_the_agent_and_the_store_and_nothing_of_ours(world: W
 
 def test_a_killed_agent_takes_its_job_along_and_comes_back(world: World, repository: Repository) -> None:
     """Of all that the job started nothing runs on, however well it hid; another agent takes the agent's place."""
-    script = (
-        "sleep 3001 & setsid sleep 3002 & env -i setsid sleep 3003 & (env -i setsid sleep 3004 &); echo ready; wait"
-    )
+    script = f"{SLEEP} & setsid {SLEEP} & env -i setsid {SLEEP} & (env -i setsid {SLEEP} &); echo ready; wait"
     text = f'steps: [{{key: long, command: "{script}", retry: {{automatic: [{{exit_status: -1, limit: 0}}]}}}}]'
     build = start(world, repository(pipeline(text)), "killed")
     job = running(world, build, "long")
     before = {agent.name: agent.pid for agent in world.agents}
     victim = job["agent"]["name"]
-    hidden = called("sleep 3001", "sleep 3002", "sleep 3003", "sleep 3004")
+    hidden = called(SLEEP)
     assert len(hidden) == 4
 
     os.kill(before[victim] or 0, signal.SIGKILL)
@@ -251,19 +251,19 @@ def test_nothing_is_left_even_of_a_job_that_will_not_end(
     state: Path, agent_program: Path, repository: Repository
 ) -> None:
     """A service manager's stop, while a job runs that ignores being told to end, and has hidden a process."""
-    script = "trap : TERM INT; (env -i setsid sleep 3005 &); echo ready; while true; do sleep 3006; done"
+    script = f"trap : TERM INT; (env -i setsid {SLEEP} &); echo ready; while true; do {SLEEP}; done"
     root = repository(pipeline(f'steps: [{{key: stubborn, command: "{script}"}}]'))
     with in_the_foreground(state, agent_program) as process:
         with attached(state) as world:
             running(world, start(world, root, "stubborn"), "stubborn")
-        assert len(called("sleep 3005", "sleep 3006")) == 2
+        assert len(called(SLEEP)) == 2
 
         process.terminate()
         _, said = process.communicate(timeout=60)
 
         assert process.returncode == 0, said
         assert remains(Folder(state)) == set()
-        assert called("sleep 3005", "sleep 3006") == set()
+        assert called(SLEEP) == set()
         assert Folder(state).left_by() is None
 
 
@@ -359,7 +359,7 @@ def follow(process: subprocess.Popen[str]) -> Callable[[str], bool]:
 
 def test_a_killed_run_is_cleaned_by_the_next(state: Path, agent_program: Path, repository: Repository) -> None:
     """kill -9 of the supervisor leaves everything running: the next `up` ends that first, and the builds are still there."""
-    script = "(env -i setsid sleep 3007 &); echo ready; exec sleep 3008"
+    script = f"(env -i setsid {SLEEP} &); echo ready; exec {SLEEP}"
     root = repository(pipeline(f'steps: [{{key: long, command: "{script}"}}]'))
     with in_the_foreground(state, agent_program) as process:
         with attached(state) as world:
@@ -368,10 +368,10 @@ def test_a_killed_run_is_cleaned_by_the_next(state: Path, agent_program: Path, r
         process.kill()
         process.communicate()
         assert len(remains(Folder(state))) >= 6  # two services, two agents, a bootstrap, a job
-        assert len(called("sleep 3007", "sleep 3008")) == 2
+        assert len(called(SLEEP)) == 2
 
         with in_the_foreground(state, agent_program) as second:
-            assert called("sleep 3007", "sleep 3008") == set()
+            assert called(SLEEP) == set()
             with attached(state) as world:
                 assert world.show(build)["number"] == 1
             second.terminate()

@@ -72,6 +72,24 @@ def test_equal_bytes_of_another_writer_are_not_ours(objects: ObjectServer, bucke
         assert ours.replace("lane", b"2", version=version) is None
 
 
+@pytest.mark.parametrize("skip", [0, 1])
+def test_an_answer_that_comes_too_late(
+    objects: ObjectServer, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, skip: int
+) -> None:
+    """A write that timed out is still on its way when it is asked for again: whichever comes first, we won, once."""
+    monkeypatch.setattr("shipping.s3.session.READ_SECONDS", 0.2)
+    clock = ManualClock()
+    with connect(bucket.name, environment=objects.environment, patience=Patience(clock=clock)) as hasty:
+        objects.faults.add(Fault(kind="delay", operation="put", seconds=0.5, skip=skip))
+        created = hasty.replace("lane", b"1", version=None)
+        replaced = hasty.replace("lane", b"2", version=created)
+
+        assert created is not None
+        assert replaced is not None
+        assert hasty.replace("lane", b"3", version=replaced) is not None
+        assert _body(hasty, "lane") == b"3"
+
+
 def test_a_lost_race_is_not_repeated(objects: ObjectServer, bucket: Bucket) -> None:
     """412 is an answer."""
     version = bucket.replace("lane", b"1", version=None)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def settle(draft: Draft, build_id: str) -> None:
-    """Move the build's waiting jobs until nothing moves any more, then roll up its state."""
+    """Move the build's waiting jobs until nothing moves any more, then roll up its state.
+
+    What is scheduled stays so: a wait that is uploaded later, before it, does not take it back.
+    """
     while _release(draft, build_id) or _give_up(draft, build_id):
         pass
     roll_up(draft, build_id)

@@ -94,16 +94,26 @@ class Artifacts:
 
 
 def glob(pattern: str) -> re.Pattern[str]:
-    """Return Buildkite's download glob: ``*`` matches over the whole path, slashes too; a leading ``./`` says nothing."""
-    parts = re.split(r"(\*+|\?|\{[^{}]*\})", pattern.removeprefix("./"))
-    return re.compile("".join(_translated(part) for part in parts), re.DOTALL)
+    """Return Buildkite's download glob: ``*`` matches over the whole path, slashes too; a leading ``./`` says nothing.
+
+    What stands between two stars is taken where it is first found and not tried again (the atomic groups): a pattern
+    of many stars would otherwise keep us busy for ever.
+    """
+    first, *others = re.split(r"\*+", pattern.removeprefix("./"))
+    if not others:
+        return re.compile(_literal(first))
+    between = "".join(f"(?>.*?{_literal(part)})" for part in others[:-1])
+    return re.compile(f"{_literal(first)}{between}.*{_literal(others[-1])}", re.DOTALL)
 
 
-def _translated(part: str) -> str:
-    if part.startswith("*"):
-        return ".*"
-    if part == "?":
+def _literal(part: str) -> str:
+    """Translate what has no star in it: ``?`` and ``{a,b}`` are left."""
+    return "".join(_translated(piece) for piece in re.split(r"(\?|\{[^{}]*\})", part))
+
+
+def _translated(piece: str) -> str:
+    if piece == "?":
         return "."
-    if part.startswith("{") and part.endswith("}"):
-        return "(?:" + "|".join(re.escape(word) for word in part[1:-1].split(",")) + ")"
-    return re.escape(part)
+    if piece.startswith("{") and piece.endswith("}"):
+        return "(?:" + "|".join(re.escape(word) for word in piece[1:-1].split(",")) + ")"
+    return re.escape(piece)

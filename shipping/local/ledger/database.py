@@ -40,7 +40,8 @@ class Database:
             yield
         except BaseException:
             self._depth -= 1
-            if self._depth == 0:
+            # On a full disk SQLite has rolled back by itself.
+            if self._depth == 0 and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         self._depth -= 1

@@ -53,6 +53,8 @@ class Fault:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fault:
         """Raises UsageError on a kind or a field that does not exist."""
+        if not isinstance(data, dict):
+            raise UsageError(f"cannot add the fault: {data!r} is not a mapping")
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(data) - known)
         if unknown or data.get("kind") not in get_args(Kind):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -118,9 +119,8 @@ def test_killed_in_the_middle_of_many_calls_it_keeps_what_it_acknowledged(tmp_pa
         rest, agent = Rest(info), FakeAgent.register(info)
         rest.start({"key": "a", "command": "x"})
         work = agent.begin()
-        killer = subprocess.Popen(["/bin/sh", "-c", f"sleep 0.4; kill -9 {info.pid}"])
-        acknowledged, asked = _upload_until_it_dies(work)
-        killer.wait(timeout=PATIENCE)
+        with subprocess.Popen(["/bin/sh", "-c", f"sleep 0.4; kill -9 {info.pid}"]):
+            acknowledged, asked = _upload_until_it_dies(work)
 
     with started(tmp_path) as process:
         process.info()
@@ -145,7 +145,7 @@ def _upload_until_it_dies(work: Work) -> tuple[list[str], list[str]]:
         try:
             if _upload(work, asked[-1]) == 200:
                 acknowledged.append(asked[-1])
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return acknowledged, asked
     raise AssertionError("it was not killed")
 
@@ -166,9 +166,9 @@ def test_a_port_that_is_taken_is_an_infrastructure_error(tmp_path: Path) -> None
         taken.listen()
         port = taken.getsockname()[1]
 
-        with pytest.raises(InfraError, match=rf"could not listen on 127\.0\.0\.1:{port}: Address already in use"):
-            with running(tmp_path, port=port):
-                pass
+        expected = rf"could not listen on 127\.0\.0\.1:{port}: Address already in use"
+        with pytest.raises(InfraError, match=expected), running(tmp_path, port=port):
+            pass
     assert not (tmp_path / "control.json").exists()
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ENV = {"PATH": os.environ["PATH"]}
+# Of this test run only: others may run on the machine.
+SLEEP = f"sleep 300.{os.getpid()}"
 
 
 @pytest.fixture
@@ -64,10 +66,9 @@ def test_a_child_has_a_session_a_log_and_the_marks(child: Child) -> None:
 def test_orphans_of_a_killed_child_are_found_in_every_disguise(child: Child) -> None:
     """Same session, own session, cleared environment, double fork with cleared environment."""
     here = child.folder.of_agent("one")
-    script = (
-        f"cd {here}; sleep 301 & setsid sleep 302 & env -i setsid sleep 303 & (env -i setsid sleep 304 &); "
-        "echo started; wait"
-    )
+    ways = ("", "setsid", "env -i setsid")
+    plain = "; ".join(f"{way} {SLEEP} &" for way in ways).replace("&;", "&")
+    script = f"cd {here}; {plain} (env -i setsid {SLEEP} &); wait"
     child.start(["sh", "-c", script], ENV)
     until(lambda: len(sleepers()) == 4)
     child.track(table())
@@ -82,7 +83,7 @@ def test_orphans_of_a_killed_child_are_found_in_every_disguise(child: Child) -> 
 
 
 def sleepers() -> set[int]:
-    done = subprocess.run(["pgrep", "-f", "^sleep 30[1-4]$"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["pgrep", "-f", f"^{SLEEP}$"], capture_output=True, text=True, check=False)
     return {int(pid) for pid in done.stdout.split()}
 
 

@@ -193,6 +193,15 @@ def test_a_disk_that_is_too_small(shop: Shop, tmp_path: Path) -> None:
     assert not (tmp_path / "out.tmp").exists()
 
 
+def test_a_place_that_cannot_be_written(shop: Shop, tmp_path: Path) -> None:
+    """A file where a folder should be, a read-only disk: said, not a stack trace."""
+    built = shop.build().manifest
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(InfraError, match="could not unpack slug"):
+        fetch.fetch(shop.buckets[0], APP, built.slug, tmp_path / "file/out")
+
+
 @pytest.mark.parametrize("kind", ["503", "cut-half", "delay"])
 def test_faults_that_pass(shop: Shop, objects: ObjectServer, tmp_path: Path, kind: str) -> None:
     """Ranges are asked for again."""

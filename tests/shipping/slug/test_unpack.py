@@ -119,6 +119,16 @@ def test_a_header_that_is_damaged(tmp_path: Path) -> None:
         unpack(opened(bytes(body)), str(tmp_path))
 
 
+@pytest.mark.parametrize("record", [b"12 size=-12\n", b"13 size=1_00\n", b"9 size=\n"])
+def test_a_size_that_is_no_number(tmp_path: Path, record: bytes) -> None:
+    """What int() would take is not what a header may say."""
+    from shipping.slug.archive import END, _header
+
+    extended = _header(b"h", 0o644, len(record), b"x", b"") + record + bytes(-len(record) % 512)
+    with pytest.raises(Damaged, match="a size is"):
+        unpack(opened(extended + _header(b"file", 0o644, 0, b"0", b"") + END), str(tmp_path))
+
+
 @pytest.mark.parametrize("records", [b"9 path=\n", b"x path=y\n", b"99 path=y\n", b"0 path=y\n"])
 def test_an_extended_header_that_is_damaged(tmp_path: Path, records: bytes) -> None:
     """Its lengths are checked."""

@@ -119,3 +119,12 @@ def test_junit_holds_each_test_once_with_its_outcome() -> None:
         "1",
         "2.000",
     ]
+
+
+def test_quotes_in_last_words_are_read_as_quotes() -> None:
+    """An entity for a quote would have its own '#' escaped, and be read as `&#x27;`."""
+    given = report(failed("tests/test_a.py::test_bad", "E  assert 'a' == \"b\""))
+
+    body, _ = shard_annotation(given, (), shards=1, history={})
+
+    assert "E  assert 'a' == \"b\"" in body

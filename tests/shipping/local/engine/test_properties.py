@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipping.local.engine import events
-from shipping.local.engine.records import ENDED, TAKEN, Job, JobState
+from shipping.local.engine.records import ENDED, TAKEN, Job, JobState, Wait
 from shipping.local.engine.rejection import Rejection
 from shipping.local.ledger.codec import decode, encode
 from tests.shipping.local.engine.driver import Driver
@@ -141,19 +141,24 @@ def check_may_run(drive: Driver, job: Job) -> None:
         own = [one for one in jobs if one.step == step.uploader and one.retried_in is None]
         assert all(one.state in GOOD or one.soft_failed for one in own)
     if step.depends_on is None:
-        check_waits(drive, step.id)
+        check_waits(drive, job)
 
 
-def check_waits(drive: Driver, step_id: str) -> None:
-    """All that stands before a wait that stands before this step, in the same group or outside of any, has ended."""
+def check_waits(drive: Driver, about: Job) -> None:
+    """All that stood before a wait before this job's step, in the same group or outside of any, had ended.
+
+    A wait that was uploaded after the job was scheduled does not count, nor does what was uploaded or retried since.
+    """
     steps, jobs = drive.state.steps[drive.build_id], drive.state.jobs[drive.build_id].values()
-    scope = steps[step_id].group
-    own = [steps[one] for one in drive.build.order if steps[one].group == scope]
-    before = own[: next(place for place, one in enumerate(own) if one.id == step_id)]
-    waits = [place for place, one in enumerate(before) if type(one.body).__name__ == "Wait" and one.depends_on is None]
+    assert about.scheduled_at is not None
+    then = about.scheduled_at
+    own = [steps[one] for one in drive.build.order if steps[one].group == steps[about.step].group]
+    before = own[: next(place for place, one in enumerate(own) if one.id == about.step)]
+    there = {job.step for job in jobs if job.created_at < then}
+    waits = [place for place, one in enumerate(before) if isinstance(one.body, Wait) and one.id in there]
     covered = {one.id for one in before[: waits[-1]]} if waits else set()
     for job in jobs:
-        if job.step in covered and job.retried_in is None:
+        if job.step in covered and job.created_at < then:
             assert job.state in ENDED
 
 
