@@ -1,13 +1,9 @@
-"""`ship pipeline upload`, killed at a named point on its first attempt. Run by a job of the local world.
-
-Usage: python killed_generator.py POINT
-"""
+"""`ship pipeline upload`, killed at another named point on each attempt. Run by a job of the local world."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +19,23 @@ if TYPE_CHECKING:
 
     from pipeline_gen.ports import Store, Stored
 
-POINTS = ("start", "before keep", "after keep", "after release", "before upload 2", "after upload 1", "after upload 2")
+POINTS = (
+    "start",
+    "before keep",
+    "after keep",
+    "after release",
+    "before upload 1",
+    "after upload 1",
+    "before upload 2",
+    "after upload 2",
+)
 
 
 class Guillotine:
-    """Ends this process as the kernel would, when the point comes, on the first attempt only."""
+    """Ends this process as the kernel would, when this attempt's point comes; the attempt after the last point lives."""
 
-    def __init__(self, point: str) -> None:
-        self.point = point if os.environ["BUILDKITE_RETRY_COUNT"] == "0" else ""
+    def __init__(self, attempt: int) -> None:
+        self.point = POINTS[attempt] if attempt < len(POINTS) else ""
 
     def at(self, point: str) -> None:
         if point == self.point:
@@ -70,10 +75,9 @@ class KilledAgent(Agent):
         self.guillotine.at(f"after upload {self.uploads}")
 
 
-def main(point: str) -> None:
+def main() -> None:
     """Do what the command does, with the points in between."""
-    assert point in POINTS
-    guillotine = Guillotine(point)
+    guillotine = Guillotine(int(os.environ["BUILDKITE_RETRY_COUNT"]))
     guillotine.at("start")
     shell = LocalShell()
     git = Git(shell, Path.cwd())
@@ -86,4 +90,4 @@ def main(point: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
