@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """``subject`` is a step key, ``suite:NAME`` or a test file; ``rule`` names the rule, ``evidence`` what it matched."""
+    """``rule`` names the rule, ``evidence`` what it matched.
+
+    ``subject`` is a step key, ``suite:NAME``, a test file, or a changed path that selects nothing.
+    """
 
     subject: str
     included: bool

@@ -33,6 +33,7 @@ RETRIES = (
 MAIN_PRIORITY = 10
 SLUG_LEAD = 1  # the slug is one job and the release waits for it: it is not to stand behind a wave of shards
 RECORD_PRIORITY = -10
+RECORD_START = 2.0  # seconds that a start of pytest under coverage takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.plan import config_of, digest
-from pipeline_gen.policy import JOBS_PER_CHUNK, SHARDS_PER_STEP, Kind, terms
+from pipeline_gen.policy import JOBS_PER_CHUNK, RECORD_START, SHARDS_PER_STEP, Kind, terms
 from pipeline_gen.steps import Command, Dependency, Group, Plugin, Step
 from pipeline_gen.upload import PLAN_VARIABLE
 
@@ -99,16 +99,18 @@ class _Builder:
         return cut
 
     def _record(self, test_plan: TestPlan) -> Command:
-        suite = test_plan.suite
+        suite, jobs = test_plan.suite, min(len(test_plan.parts), SHARDS_PER_STEP)
+        # Each test file is recorded in a process of its own, which costs a start of pytest each.
+        starts = RECORD_START * len(test_plan.files) / jobs
         record = self._step(
             "record",
             key=f"record-{suite}",
             label=f"record coverage of {suite}",
             plugin="record-coverage",
             configuration={"suite": suite},
-            seconds=test_plan.makespan,
+            seconds=test_plan.makespan + starts,
         )
-        return replace(record, parallelism=min(len(test_plan.parts), SHARDS_PER_STEP), soft_fail=True)
+        return replace(record, parallelism=jobs, soft_fail=True)
 
     def _step(
         self,

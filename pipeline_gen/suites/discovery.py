@@ -40,7 +40,7 @@ def find_test_files(root: Path, suite: Suite, tracked: Sequence[str]) -> tuple[s
         name
         for path in suite.paths
         for name in tracked
-        if name == path or (_below(name, path) and rules.admits(name, path) and rules.is_test(root, name))
+        if name == path or (_below(name, path) and rules.is_test(root, name) and rules.admits(name, path))
     }
     if not found:
         raise UsageError(

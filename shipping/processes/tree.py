@@ -90,10 +90,8 @@ class ProcessTree:
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        for process, life in self._held:
-            os.close(life)  # the keeper reads end of file and kills
-            process.wait(timeout=keeper.KILL_SECONDS + 10)
-        self._held.clear()
+        while self._held:
+            self._let_go(*self._held.pop())
 
     def run(
         self,
@@ -120,9 +118,15 @@ class ProcessTree:
             ended = follower.follow(status)
         finally:
             os.close(status)
+        if not linger:
+            self._let_go(*self._held.pop())
         if ended.cause == "agent-gone":
             raise InfraError(f"could not finish {argv[0]!r}: the agent of this job is gone, what it ran was killed")
         return ended
+
+    def _let_go(self, process: subprocess.Popen[bytes], life: int) -> None:
+        os.close(life)  # the keeper reads end of file, and kills what it still holds
+        process.wait(timeout=keeper.KILL_SECONDS + 10)
 
     def _start(
         self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], sink: int, linger: bool

@@ -77,13 +77,29 @@ def read(error: Exception) -> Answered:
 
     if isinstance(error, exceptions.ClientError):
         return _refusal(error.response)
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError | exceptions.NoRegionError):
+    if isinstance(error, _unset()):
         return Answered(Answer.UNSET, str(error))
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return Answered(Answer.BROKEN, str(error))
     if isinstance(error, exceptions.IncompleteReadError | exceptions.ResponseStreamingError):
         return Answered(Answer.BROKEN, str(error))
     raise error
+
+
+def _unset() -> tuple[type[Exception], ...]:
+    from botocore import exceptions
+
+    return (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.NoAuthTokenError,
+        exceptions.NoRegionError,
+        exceptions.ProfileNotFound,
+        exceptions.SSOError,
+        exceptions.TokenRetrievalError,
+        exceptions.MetadataRetrievalError,
+    )
 
 
 def _refusal(response: dict[str, Any]) -> Answered:

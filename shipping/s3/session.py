@@ -6,22 +6,23 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
-from shipping.s3.answers import failure, read
+from shipping.s3.answers import Answer, Told, failure
 from shipping.s3.bucket import Bucket, Client
 from shipping.s3.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONNECT_SECONDS = 5
-READ_SECONDS = 30
+# Short, for a hung region must not hold up a release: seven tries of these are about a minute. They count silence, not work.
+CONNECT_SECONDS = 3
+READ_SECONDS = 10
 CONNECTIONS = 32
 
 
 def connect(bucket: str, *, environment: Mapping[str, str] | None = None, patience: Patience | None = None) -> Bucket:
     """Open a bucket; no request is made yet. ``environment`` holds AWS_* variables to use instead of the process's own.
 
-    Raises InfraError where the machine has no region or its AWS configuration cannot be read.
+    Raises InfraError where the machine's AWS configuration cannot be used.
     """
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -35,15 +36,12 @@ def connect(bucket: str, *, environment: Mapping[str, str] | None = None, patien
         retries={"total_max_attempts": 1},
         user_agent_extra="buildkite-ship",
     )
-    found = os.environ if environment is None else environment
     try:
         client = _session(_relevant(os.environ)).client("s3", config=config, **_given(environment))
     except (BotoCoreError, ValueError) as error:
-        answered = read(error) if isinstance(error, BotoCoreError) else None
-        if answered is None:
-            raise
-        endpoint = found.get("AWS_ENDPOINT_URL_S3", "AWS")
-        raise failure(answered.told, action="open the store", bucket=bucket, endpoint=endpoint) from error
+        # A profile, an endpoint or a file that the AWS tools cannot use either; the words are theirs.
+        endpoint = (os.environ if environment is None else environment).get("AWS_ENDPOINT_URL_S3", "AWS")
+        raise failure(Told(Answer.UNSET, str(error)), action="connect", bucket=bucket, endpoint=endpoint) from error
     return Bucket(bucket, client, patience=patience or Patience())
 
 

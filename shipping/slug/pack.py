@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from tempfile import TemporaryFile
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from pipeline_gen.errors import Refused
+from pipeline_gen.errors import InfraError, Refused
 from shipping.slug import archive, zstd
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ class Package:
     def chunks(self) -> Iterator[bytes]:
         """Yield the blob from its beginning, waiting for what is not made yet. Raises Refused if the tree changed meanwhile."""
         self._begin()
-        import os
-
         at = 0
         while True:
             with self._grown:
@@ -82,6 +81,8 @@ class Package:
                 with self._grown:
                     self._length += len(piece)
                     self._grown.notify_all()
+        except OSError as error:
+            failed = InfraError(f"could not pack layer {self.layer.name!r}: {error.strerror}")
         except BaseException as error:  # noqa: BLE001 - handed to every reader, who raise it
             failed = error
         with self._grown:

@@ -43,7 +43,7 @@ def shard_annotation(
     if len(failed) > MOST_FAILURES:
         lines.append(f"and {len(failed) - MOST_FAILURES} more failures: see the job's log or its JUnit artifact")
     lines += [_flaky_line(result, history) for result in report.flaky[:MOST_NAMED]]
-    lines += [f"❌ {_text(str(flaw))}" for flaw in flaws if report.incident is None]
+    lines += [f"❌ {_text(str(flaw))}" for flaw in flaws[:MOST_NAMED] if report.incident is None]
     if report.not_run:
         lines.append(f"Not run: {_names(report.not_run)}")
     if report.no_retry:
@@ -63,7 +63,10 @@ def proof_annotation(proofs: Sequence[Proof], history: Mapping[str, str]) -> tup
         )
     told = ["\n".join(lines)]
     for proof in proofs:
-        told += [f"❌ **{_text(proof.suite)}** {_text(flaw.what)}{_listed(flaw.ids)}" for flaw in proof.flaws]
+        shown = proof.flaws[:MOST_NAMED]
+        told += [f"❌ **{_text(proof.suite)}** {_text(flaw.what)}{_listed(flaw.ids)}" for flaw in shown]
+        if len(proof.flaws) > len(shown):
+            told.append(f"and {len(proof.flaws) - len(shown)} more reasons: see the job's log")
         if proof.flaky:
             named = ", ".join(
                 f"<code>{_text(test)}</code>{_before(test, history)}" for test in proof.flaky[:MOST_NAMED]

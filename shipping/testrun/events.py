@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "crashed", "hung"]
 
+PHASES = frozenset({"setup", "call", "teardown"})
 BAD = frozenset({"failed", "error", "crashed", "hung"})
 
 
@@ -27,6 +28,37 @@ class Result:
     @property
     def bad(self) -> bool:
         return self.outcome in BAD
+
+
+@dataclass(slots=True)
+class _Phases:
+    """The reports of one test so far: setup, call and teardown, or how xdist's worker died of it."""
+
+    outcomes: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    text: str = ""
+    expected: bool = False
+
+    def add(self, event: dict[str, Any]) -> None:
+        if event["outcome"] == "rerun":  # pytest-rerunfailures: only the last run counts
+            self.outcomes, self.text = [], ""
+            return
+        self.outcomes.append((event["when"], event["outcome"]))
+        # What it set up for other tests too is not its own time.
+        shared = event.get("session_seconds", 0.0) + event.get("file_seconds", 0.0)
+        self.seconds += max(0.0, event["seconds"] - shared)
+        self.expected = self.expected or event.get("xfail", False)
+        self.text = self.text or event.get("text", "")
+
+    def outcome(self) -> Outcome:
+        failed = {when for when, outcome in self.outcomes if outcome == "failed"}
+        if "call" in failed:
+            return "failed"
+        if failed:
+            return "error" if failed <= PHASES else "crashed"
+        if any(outcome == "skipped" for _, outcome in self.outcomes):
+            return "xfailed" if self.expected else "skipped"
+        return "xpassed" if self.expected else "passed"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,8 +82,9 @@ class Trace:
     results: list[Result] = field(default_factory=list)
     running: dict[str, None] = field(default_factory=dict)
     importing: dict[str, str] = field(default_factory=dict)
+    start_seconds: float = 0.0
     session_seconds: float = 0.0
-    reruns: int = 0
+    phases: dict[str, _Phases] = field(default_factory=dict)
 
     @property
     def collected(self) -> list[str]:
@@ -91,6 +124,11 @@ class Trace:
         self.importing.pop(worker, None)
         self.files[event["file"]] = max(event["seconds"], self.files.get(event["file"], 0.0))
 
+    def _hear_costs(self, event: dict[str, Any], _worker: str) -> None:
+        self.start_seconds = max(event["start"], self.start_seconds)
+        for file, seconds in event["files"].items():
+            self.files[file] = max(seconds, self.files.get(file, 0.0))
+
     def _hear_ignored(self, event: dict[str, Any], _worker: str) -> None:
         self.ignored.add(event["file"])
 
@@ -107,15 +145,22 @@ class Trace:
     def _hear_start(self, event: dict[str, Any], _worker: str) -> None:
         self.running[event["id"]] = None
 
-    def _hear_done(self, event: dict[str, Any], _worker: str) -> None:
-        self.running.pop(event["id"], None)
+    def _hear_report(self, event: dict[str, Any], worker: str) -> None:
+        test = event["id"]
+        self.phases.setdefault(test, _Phases()).add(event)
         self.session_seconds = max(self.session_seconds, event.get("session_seconds", 0.0))
-        file = event["id"].partition("::")[0]
+        file = test.partition("::")[0]
         self.files[file] = self.files.get(file, 0.0) + event.get("file_seconds", 0.0)
-        self.reruns += event.get("reruns", 0)
-        self.results.append(
-            Result(id=event["id"], outcome=event["outcome"], seconds=event["seconds"], text=event.get("text", ""))
-        )
+        if event["when"] not in PHASES:  # xdist's word for a worker that died; nothing follows
+            self._hear_done(event, worker)
+
+    def _hear_done(self, event: dict[str, Any], _worker: str) -> None:
+        test = event["id"]
+        self.running.pop(test, None)
+        phases = self.phases.pop(test, None)
+        if phases is not None and phases.outcomes:
+            result = Result(id=test, outcome=phases.outcome(), seconds=phases.seconds, text=phases.text)
+            self.results.append(result)
 
     def _hear_refused(self, event: dict[str, Any], _worker: str) -> None:
         self.refused = event["reason"]
@@ -123,7 +168,9 @@ class Trace:
     def _hear_internal(self, event: dict[str, Any], _worker: str) -> None:
         self.internal = event["text"]
 
-    def _hear_end(self, event: dict[str, Any], _worker: str) -> None:
+    def _hear_end(self, event: dict[str, Any], worker: str) -> None:
+        for test in list(self.phases):  # plugins that run tests in their own way may not say that one is done
+            self._hear_done({"id": test}, worker)
         self.status = event["status"]
         self.stage = "end"
 

@@ -6,6 +6,7 @@ Main teaches durations and which tests were flaky; a branch teaches its own next
 from __future__ import annotations
 
 import json
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,14 +50,15 @@ def measure(plan: TestPlan, reports: Sequence[Report]) -> Measured:
         for result in report.final.values():
             if result.outcome in MEASURED:
                 seconds[result.id] = result.seconds
-        for file, own in report.files.items():
+        for file, own in _file_costs(report).items():
             seconds[file] = max(own, seconds.get(file, 0.0))
-        if report.collected:
-            seconds[SESSION] = max(report.session_seconds, seconds.get(SESSION, 0.0))
         for test in report.collected:
             seen.setdefault(file_of(test), set()).add(test)
         for file in report.files:
             seen.setdefault(file, set())
+    shared = [report.session_seconds for report in reports if report.collected and report.incident is None]
+    if shared:
+        seconds[SESSION] = statistics.median(shared)
     whole = _whole_files(plan, reports)
     return Measured(seconds=seconds, seen={file: frozenset(ids) for file, ids in seen.items() if file in whole})
 
@@ -113,6 +115,19 @@ def _flaky_tests(body: bytes | None) -> dict[str, list[dict[str, Any]]]:
         return {}
     tests: dict[str, list[dict[str, Any]]] = json.loads(body)["tests"]
     return tests
+
+
+def _file_costs(report: Report) -> dict[str, float]:
+    """Return what each file cost by itself, with its share of what is left of the shard's time when all else is taken out.
+
+    That is pytest's bookkeeping and end, which grow with what was collected. Under xdist times overlap: nothing is left.
+    """
+    own = sum(report.files.values())
+    if report.versions.get("workers") or report.incident is not None or own <= 0:
+        return dict(report.files)
+    spent = report.session_seconds + own + sum(result.seconds for result in report.results)
+    factor = 1 + max(0.0, report.phases.pytest - spent) / own
+    return {file: seconds * factor for file, seconds in report.files.items()}
 
 
 def _whole_files(plan: TestPlan, reports: Sequence[Report]) -> set[str]:

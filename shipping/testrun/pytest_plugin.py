@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import sys
-from time import perf_counter
+from time import perf_counter, time
 
 import pytest
 
@@ -58,17 +58,22 @@ class Part:
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.root: str = told["root"]
+        self.begun: float = told["begun"]
         self.paths = {os.path.normpath(f"{self.root}/{path}") for path in told["paths"]}
         self.files = set(told["files"])
         self.dealt = {file: set(ids) for file, ids in told["dealt"].items()}
         self.remainder = {file: set(ids) for file, ids in told["remainder"].items()}
+        self._relative: dict[str, str] = {}
 
     def relative(self, path: str) -> str:
         """Return a path from the repository's root, with slashes."""
-        found = os.path.relpath(path, self.root)
-        if found.startswith(".."):
-            found = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root))
-        return found.replace(os.sep, "/")
+        known = self._relative.get(path)  # asked for each of a file's tests, of which there may be thousands
+        if known is None:
+            known = os.path.relpath(path, self.root)
+            if known.startswith(".."):
+                known = os.path.relpath(os.path.realpath(path), os.path.realpath(self.root))
+            known = self._relative[path] = known.replace(os.sep, "/")
+        return known
 
     def wants(self, file: str, test: str) -> bool:
         """True where this shard runs the test."""
@@ -84,53 +89,6 @@ class Ignored(pytest.File):
         return []
 
 
-class Outcome:
-    """The reports of one test, told as one result."""
-
-    def __init__(self) -> None:
-        self.phases: list[tuple[str, str, float]] = []
-        self.text = ""
-        self.expected = False
-        self.reruns = 0
-        self.shared = (0.0, 0.0)
-
-    def add(self, report: pytest.TestReport) -> None:
-        if report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures
-            self.reruns += 1
-            self.phases, self.text = [], ""
-            return
-        self.phases.append((str(report.when), report.outcome, max(0.0, report.duration)))
-        self.expected = self.expected or hasattr(report, "wasxfail")
-        if report.outcome == "failed" and not self.text:
-            self.text = report.longreprtext[-TEXT_LIMIT:]
-        if report.when == "setup":
-            self.shared = getattr(report, "ship_shared", (0.0, 0.0))
-
-    def told(self) -> dict[str, object]:
-        """Return outcome and seconds; what is shared with other tests is told apart."""
-        facts: dict[str, object] = {
-            "outcome": self._outcome(),
-            "seconds": max(0.0, sum(seconds for _, _, seconds in self.phases) - sum(self.shared)),
-        }
-        if self.text:
-            facts["text"] = self.text
-        if any(self.shared):
-            facts["session_seconds"], facts["file_seconds"] = self.shared
-        if self.reruns:
-            facts["reruns"] = self.reruns
-        return facts
-
-    def _outcome(self) -> str:
-        failed = {when for when, outcome, _ in self.phases if outcome == "failed"}
-        if failed:
-            if "call" in failed:
-                return "failed"
-            return "error" if failed <= {"setup", "teardown"} else "crashed"
-        if any(outcome == "skipped" for _, outcome, _ in self.phases):
-            return "xfailed" if self.expected else "skipped"
-        return "xpassed" if self.expected else "passed"
-
-
 class Shard:
     """The hooks, registered once pytest is configured; on xdist's controller, on its workers, or where there is no xdist."""
 
@@ -139,12 +97,15 @@ class Shard:
         self.part = part
         self.stream = stream
         self.known: dict[str, str] = {}
-        self.open: dict[str, Outcome] = {}
         self.nested: list[float] = []
         self.session_seconds = self.file_seconds = 0.0
         self.ignored_folders: dict[str, bool] = {}
         self.status: int | None = None
         self.is_worker = hasattr(config, "workerinput")
+        self.loadgroup = config.getoption("dist", None) == "loadgroup"
+        self.collecting_since = self.start_seconds = 0.0
+        self.imported: dict[str, float] = {}
+        self.counted: dict[str, int] = {}
 
     # What is collected.
 
@@ -186,7 +147,8 @@ class Shard:
         begun = perf_counter()
         report = yield
         if is_file:
-            self.stream.tell("file", file=file, seconds=max(0.0, perf_counter() - begun))
+            self.imported[file] = self.imported.get(file, 0.0) + max(0.0, perf_counter() - begun)
+            self.stream.tell("file", file=file, seconds=self.imported[file])
         if report.failed:
             self.stream.tell("broken", file=file, text=report.longreprtext[-TEXT_LIMIT:])
         return report
@@ -206,8 +168,32 @@ class Shard:
             items[:] = kept
             config.hook.pytest_deselected(items=left)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, Any, Any]:
+        self.collecting_since = perf_counter()
+        self.start_seconds = max(0.0, time() - self.part.begun)
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        path = str(item.path)
+        self.counted[path] = self.counted.get(path, 0) + 1
+
+    def _tell_costs(self) -> None:
+        """Tell what each file costs before its first test runs.
+
+        That is more than its import: pytest handles every test it finds several times, also those that are left out then, and
+        a file may have thousands of these. What is not import is charged by their number.
+        """
+        rest = perf_counter() - self.collecting_since - sum(self.imported.values())
+        each = max(0.0, rest) / max(1, sum(self.counted.values()))
+        counted = {self.part.relative(path): count for path, count in self.counted.items()}
+        costs = {file: seconds + each * counted.get(file, 0) for file, seconds in self.imported.items()}
+        self.stream.tell("costs", files=costs, start=self.start_seconds)
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.is_worker or not self._distributes():
+            self._tell_costs()
             self.known = {item.nodeid: self._name(item)[1] for item in session.items}
             self.stream.tell("collected", ids=[self._name(item)[1] for item in session.items])
 
@@ -230,9 +216,10 @@ class Shard:
 
     def _without_group(self, nodeid: str) -> str:
         """Return pytest's id without the group that xdist's loadgroup appends to it."""
+        if not self.loadgroup:
+            return nodeid
         at = nodeid.rfind("@")
-        grouped = self.config.getoption("dist", None) == "loadgroup" and at > nodeid.rfind("]")
-        return nodeid[:at] if grouped else nodeid
+        return nodeid[:at] if at > nodeid.rfind("]") else nodeid
 
     # What runs.
 
@@ -270,18 +257,18 @@ class Shard:
         if self.is_worker:
             return
         self.known.setdefault(report.nodeid, getattr(report, "ship_id", None) or self._named(report.nodeid))
-        self.open.setdefault(report.nodeid, Outcome()).add(report)
-        if report.when not in ("setup", "call", "teardown"):  # xdist: its worker died of this test
-            self._close(report.nodeid)
+        facts: dict[str, object] = {"outcome": report.outcome, "seconds": max(0.0, report.duration)}
+        if report.outcome == "failed":
+            facts["text"] = report.longreprtext[-TEXT_LIMIT:]
+        if hasattr(report, "wasxfail"):
+            facts["xfail"] = True
+        if any(getattr(report, "ship_shared", ())):
+            facts["session_seconds"], facts["file_seconds"] = report.ship_shared
+        self.stream.tell("report", id=self._named(report.nodeid), when=str(report.when), **facts)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         if not self.is_worker:
-            self._close(nodeid)
-
-    def _close(self, nodeid: str) -> None:
-        outcome = self.open.pop(nodeid, None)
-        if outcome is not None and outcome.phases:
-            self.stream.tell("done", id=self._named(nodeid), **outcome.told())
+            self.stream.tell("done", id=self._named(nodeid))
 
     # How it ends.
 
@@ -291,8 +278,6 @@ class Shard:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.status = int(exitstatus)
-        for nodeid in list(self.open):
-            self._close(nodeid)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

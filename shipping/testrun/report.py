@@ -47,7 +47,7 @@ class Report:
     ``collected`` are the ids it was to run, repeated where pytest repeated them; ``results`` one entry per run of a test, the
     second runs in ``retried``. ``files`` are the files that were collected, with the seconds each cost by itself; ``ignored``
     were left out by the suite's own rules; ``seen`` holds every id of the files that are split. ``vanished`` are dealt ids
-    that are not in their file any more.
+    that are not in their file any more. ``session_seconds`` is what the process paid once: its start, the session's fixtures.
     """
 
     suite: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +122,7 @@ class Runner:
             "root": os.path.realpath(self.root),
             "paths": list(self.suite.paths),
             "events": str(events),
+            "begun": time.time(),
             **part.to_json(),
         }
         (folder / "shard.json").write_text(json.dumps(told), encoding="utf-8")

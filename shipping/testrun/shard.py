@@ -70,7 +70,7 @@ def _report(shard: Shard, run: Run, incident: Incident | None) -> Report:
         files=trace.files,
         ignored=tuple(sorted(trace.ignored)),
         incident=incident,
-        session_seconds=trace.session_seconds,
+        session_seconds=trace.start_seconds + trace.session_seconds,
         versions=trace.session,
     )
 

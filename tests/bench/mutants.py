@@ -15,11 +15,9 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
-import xml.etree.ElementTree as ET
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,35 +27,21 @@ from pipeline_gen.config import Suite
 from pipeline_gen.git import FileChange, Git
 from pipeline_gen.shell import LocalShell
 from pipeline_gen.suites.coverage_map import MapSearch, build_map, encode
-from pipeline_gen.suites.discovery import find_test_files
+from pipeline_gen.suites.overlay import Overlay
 from pipeline_gen.suites.selection import select
 from shipping.processes import ProcessTree
 from shipping.testrun.recording import Recorder, Sources
 from shipping.testrun.run import Runner
 from tests.bench.mutate import Mutant, mutants_of
+from tests.bench.released_click import PYTEST, Project, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pipeline_gen.suites.selection import Selection
 
-RELEASE = "click==8.5.1"
-PYTEST = ("-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider")
 HUNG = 4  # times what the whole suite takes
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s:]+\.py)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """click as a git repository with its own virtual environment, and what its whole suite takes, by test file."""
-
-    root: Path
-    python: Path
-    commit: str
-    files: tuple[str, ...]
-    tests: dict[str, int]
-    seconds: dict[str, float]
-    wall: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,58 +81,8 @@ def main() -> int:
     random.Random(options.seed).shuffle(pool)
     print(f"{len(pool)} mutants possible; seed {options.seed}, {options.workers} workers")
     verdicts, tried = hunt(project, pool, found, options)
-    report(project, verdicts, tried)
+    report(project, verdicts, tried, found)
     return 0 if all(verdict.caught for verdict in verdicts) else 1
-
-
-def prepare(cache: Path) -> Project:
-    """Download the release's source, make it a repository, install it, run its suite once."""
-    root, environment = cache / "click", cache / "venv"
-    python = environment / "bin" / "python"
-    if not (cache / "ready").exists():
-        shutil.rmtree(cache, ignore_errors=True)
-        cache.mkdir(parents=True)
-        must([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", cache, RELEASE])
-        with tarfile.open(next(cache.glob("click-*.tar.gz"))) as packed:
-            packed.extractall(cache, filter="data")
-        next(cache.glob("click-*/")).rename(root)
-        thin_out(root / "tests")
-        must([sys.executable, "-m", "venv", environment])
-        must([python, "-m", "pip", "install", "-q", "pytest", "coverage", "-e", root])
-        must(["git", "init", "-q", root])
-        must(["git", "-C", root, "add", "--all"])
-        identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.test"]
-        must(["git", "-C", root, *identity, "commit", "-q", "-m", RELEASE])
-        (cache / "ready").touch()
-    git = Git(LocalShell(), root)
-    files = find_test_files(root, Suite(name="unit"), git.files())
-    junit = cache / "junit.xml"
-    begun = time.monotonic()
-    argv: list[str | Path] = [python, *PYTEST, "-o", "junit_family=xunit1", f"--junit-xml={junit}"]
-    must(argv, cwd=root)
-    wall = time.monotonic() - begun
-    tests: dict[str, int] = defaultdict(int)
-    seconds: dict[str, float] = defaultdict(float)
-    for case in ET.parse(junit).iter("testcase"):  # noqa: S314 - pytest wrote it a moment ago
-        tests[case.attrib["file"]] += 1
-        seconds[case.attrib["file"]] += float(case.attrib["time"])
-    print(f"{RELEASE}: {sum(tests.values())} tests in {len(files)} files, {wall:.1f} s")
-    return Project(
-        root=root,
-        python=python,
-        commit=git.head(),
-        files=files,
-        tests=dict(tests),
-        seconds=dict(seconds),
-        wall=wall,
-    )
-
-
-def thin_out(tests: Path) -> None:
-    """Repeat the stress tests, which click's own options deselect, twice instead of 10,000 times: collecting them is slow."""
-    for path in tests.rglob("test_*.py"):
-        text = path.read_text()
-        path.write_text(re.sub(r'parametrize\("_", range\([0-9_]+\)\)', 'parametrize("_", range(2))', text))
 
 
 def record(project: Project, cache: Path) -> MapSearch:
@@ -190,7 +124,10 @@ def hunt(
         shutil.rmtree(checkout, ignore_errors=True)
         shutil.copytree(project.root, checkout)
         while len(verdicts) < options.count:
-            number, mutant = waiting.get()
+            try:
+                number, mutant = waiting.get_nowait()
+            except queue.Empty:
+                return
             tried.add(number)
             verdict = judge(project, checkout, mutant, found)
             if verdict is not None:
@@ -210,10 +147,13 @@ def hunt(
 
 
 def judge(project: Project, checkout: Path, mutant: Mutant, found: MapSearch) -> Verdict | None:
-    """Run the whole suite on a mutant; None if it survives."""
+    """Run the whole suite on a mutant; None if it survives, or is none."""
     target = checkout / mutant.path
     original = target.read_bytes()
-    target.write_bytes(mutant.source)
+    mutated = mutant.applied(original)
+    if mutated is None:
+        return None
+    target.write_bytes(mutated)
     try:
         # To its first failure, in its own order; only if that is not in a selected file must it go on to all of them.
         failing = run_suite(project, checkout, ("-x",))
@@ -225,7 +165,7 @@ def judge(project: Project, checkout: Path, mutant: Mutant, found: MapSearch) ->
             changes=[FileChange(path=mutant.path, status="M")],
             found=found,
             read_old=lambda _path: original,
-            read_new=lambda _path: mutant.source,
+            read_new=lambda _path: mutated,
         )
         if failing is None:  # it hung: which file did is only known by running the selected ones
             caught = bool(selection.files) and run_suite(project, checkout, selection.files) != frozenset()
@@ -264,30 +204,46 @@ def run_suite(project: Project, checkout: Path, arguments: Sequence[str]) -> fro
     return failing or frozenset(project.files)  # a conftest that cannot be imported fails them all
 
 
-def report(project: Project, verdicts: Sequence[Verdict], tried: int) -> None:
-    """Print, per rule, how many mutants were caught and what share of the suite ran for it."""
-    total_tests, total_seconds = sum(project.tests.values()), sum(project.seconds.values())
+def report(project: Project, verdicts: Sequence[Verdict], tried: int, found: MapSearch) -> None:
+    """Print, per rule, how many mutants were caught and what share of the suite ran for it; and what peers would run."""
     print(f"\n{len(verdicts)} of {tried} mutants tried fail the whole suite")
-    print(f"{'rule':<16}{'mutants':>8}{'caught':>8}   {'files %':>15}{'tests %':>17}{'seconds %':>17}   (median, mean)")
+    print(f"{'rule':<34}{'mutants':>8}{'caught':>8}{'files %':>17}{'tests %':>17}{'seconds %':>17}   (median, mean)")
     groups: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         groups[verdict.rule].append(verdict)
     for rule, members in [*sorted(groups.items()), ("all", list(verdicts))]:
-        columns = [
-            [100 * len(one.selection.files) / len(project.files) for one in members],
-            [100 * sum(project.tests.get(file, 0) for file in one.selection.files) / total_tests for one in members],
-            [
-                100 * sum(project.seconds.get(file, 0.0) for file in one.selection.files) / total_seconds
-                for one in members
-            ],
-        ]
-        shares = "".join(f"{statistics.median(one):9.1f}, {statistics.mean(one):5.1f} " for one in columns)
-        print(f"{rule:<16}{len(members):>8}{sum(one.caught for one in members):>8}   {shares}")
+        caught = sum(one.caught for one in members)
+        print(f"{rule:<34}{len(members):>8}{caught:>8}{shares(project, [one.selection.files for one in members])}")
+    for name, choose in peers(project, found).items():
+        print(f"{name:<34}{len(verdicts):>8}{'':>8}{shares(project, [choose(one.mutant.path) for one in verdicts])}")
 
 
-def must(argv: Sequence[str | Path], cwd: Path | None = None) -> None:
-    """Run a program that has to succeed."""
-    subprocess.run([str(word) for word in argv], cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+def shares(project: Project, chosen: Sequence[Collection[str]]) -> str:
+    """Return median and mean of the share of files, tests and seconds that were chosen."""
+    columns: list[dict[str, float]] = [
+        dict.fromkeys(project.files, 1.0),
+        {file: float(count) for file, count in project.tests.items()},
+        project.seconds,
+    ]
+    text = ""
+    for weights in columns:
+        percent = [100 * sum(weights.get(file, 0.0) for file in files) / sum(weights.values()) for files in chosen]
+        text += f"{statistics.median(percent):9.1f}, {statistics.mean(percent):5.1f} "
+    return text
+
+
+def peers(project: Project, found: MapSearch) -> dict[str, Callable[[str], Collection[str]]]:
+    """Return what other designs would run for a change of a file: the same recording, coarser rules."""
+    if found.coverage is None:
+        return {}
+    coverage = found.coverage
+    tree = Overlay(Suite(name="unit"), frozenset(project.files), (), coverage, lambda _: None, lambda _: None)
+    return {
+        "peer: coverage by file + importers": lambda path: (
+            coverage.ran_by(path, coverage.ran.get(path, {})) | tree.importing_directly(path)
+        ),
+        "peer: transitive imports": tree.importing,
+    }
 
 
 if __name__ == "__main__":

@@ -35,32 +35,45 @@ _ARITHMETIC: dict[type[ast.operator], ast.operator] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One changed line of the file at ``path``; ``source`` is the whole changed file."""
+    """One expression of the file at ``path`` that becomes another; ``first`` and ``last`` are its columns, in bytes."""
 
     path: str
     line: int
+    first: int
+    last: int
     kind: str
     before: str
     after: str
-    source: bytes
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} {self.kind}: {self.before} -> {self.after}"
 
+    def applied(self, source: bytes) -> bytes | None:
+        """Return the whole changed file; None where it would not parse, or would be the same code."""
+        lines = source.splitlines(keepends=True)
+        line = lines[self.line - 1]
+        lines[self.line - 1] = line[: self.first] + self.after.encode() + line[self.last :]
+        changed = b"".join(lines)
+        try:
+            return changed if ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source)) else None
+        except SyntaxError:
+            return None
+
 
 def mutants_of(path: str, source: bytes) -> Iterator[Mutant]:
-    """Yield every mutant of a module, in the order of its nodes; each parses and differs from the original."""
+    """Yield every mutation of an expression that lies on one line of a module, in the order of its nodes."""
     tree = ast.parse(source)
     left_alone = {id(below) for node in ast.walk(tree) if _is_left_alone(node) for below in ast.walk(node)}
-    original = ast.dump(tree)
+    lines = source.splitlines()
     for node in ast.walk(tree):
         if id(node) in left_alone:
             continue
         for kind, target, text in _changes(node):
-            mutated = _replaced(source, target, text)
-            if mutated is not None and _differs(mutated, original):
-                before = ast.get_source_segment(source.decode(), target) or ""
-                yield Mutant(path=path, line=target.lineno, kind=kind, before=before, after=text, source=mutated)
+            if target.lineno != target.end_lineno or target.end_col_offset is None:
+                continue
+            first, last = target.col_offset, target.end_col_offset
+            before = lines[target.lineno - 1][first:last].decode()
+            yield Mutant(path=path, line=target.lineno, first=first, last=last, kind=kind, before=before, after=text)
 
 
 def _is_left_alone(node: ast.AST) -> bool:
@@ -103,20 +116,3 @@ def _text(node: ast.expr) -> str:
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def _replaced(source: bytes, node: ast.expr, text: str) -> bytes | None:
-    """Put ``text`` in the place of an expression that lies on one line."""
-    if node.lineno != node.end_lineno or node.end_col_offset is None:
-        return None
-    lines = source.splitlines(keepends=True)
-    line = lines[node.lineno - 1]
-    lines[node.lineno - 1] = line[: node.col_offset] + text.encode() + line[node.end_col_offset :]
-    return b"".join(lines)
-
-
-def _differs(source: bytes, original: str) -> bool:
-    try:
-        return ast.dump(ast.parse(source)) != original
-    except SyntaxError:
-        return False

@@ -18,7 +18,7 @@ from pipeline_gen.suites.parts import Part, TestPlan
 from shipping.processes import ProcessTree
 from shipping.testrun.history import measure
 from shipping.testrun.incident import judge
-from shipping.testrun.report import Report
+from shipping.testrun.report import Phases, Report
 from shipping.testrun.run import Runner
 
 if TYPE_CHECKING:
@@ -104,5 +104,7 @@ def run_part(project: Project, part: Part, *, options: Sequence[str] = ()) -> Re
         collected=tuple(trace.collected),
         results=tuple(trace.results),
         files=trace.files,
-        session_seconds=trace.session_seconds,
+        session_seconds=trace.start_seconds + trace.session_seconds,
+        versions=trace.session,
+        phases=Phases(pytest=run.ended.seconds),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from shipping.s3.patience import PAUSES, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from shipping.local.objects.faults import Kind
 
@@ -90,6 +92,19 @@ def test_an_answer_that_comes_too_late(
         assert _body(hasty, "lane") == b"3"
 
 
+def test_a_late_write_that_lands_before_it_is_repeated(
+    objects: ObjectServer, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the repetition loses, against ourselves: that is a win."""
+    version = bucket.replace("lane", b"1", version=None)
+    monkeypatch.setattr("shipping.s3.session.READ_SECONDS", 0.2)
+    landed = _Meddling(lambda: _until(lambda: _body(bucket, "lane") == b"2"))
+    with connect(bucket.name, environment=objects.environment, patience=Patience(clock=landed)) as hasty:
+        objects.faults.add(Fault(kind="delay", operation="put", seconds=0.6))
+
+        assert hasty.replace("lane", b"2", version=version) is not None
+
+
 def test_a_lost_race_is_not_repeated(objects: ObjectServer, bucket: Bucket) -> None:
     """412 is an answer."""
     version = bucket.replace("lane", b"1", version=None)
@@ -162,6 +177,15 @@ def test_large_uploads_are_done_in_spite_of(objects: ObjectServer, bucket: Bucke
 
     assert bucket.put_stream("blob", _chunks) is True
     assert b"".join(bucket.open("blob") or ()) == b"".join(_chunks())
+
+
+def test_a_completion_whose_answer_was_lost_is_looked_up(objects: ObjectServer, bucket: Bucket) -> None:
+    """It was done: it is neither asked for again nor uploaded again."""
+    faulty(objects, "cut-after", "complete")
+
+    assert bucket.put_stream("blob", _chunks) is True
+    assert len(objects.faults.seen("complete", bucket=bucket.name)) == 1
+    assert len(objects.faults.seen("begin", bucket=bucket.name)) == 1
 
 
 def test_a_conflict_on_completion_is_a_new_upload(objects: ObjectServer, bucket: Bucket) -> None:
@@ -275,6 +299,20 @@ def test_no_credentials(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch, 
     assert told.value.hint is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("AWS_PROFILE", "no-such-profile"), ("AWS_ENDPOINT_URL_S3", "not an address")]
+)
+def test_a_configuration_that_aws_cannot_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    """Told in AWS's words, with the bucket that was wanted."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(InfraError, match=f"'acme-us'.*{value}"):
+        connect("acme-us")
+
+
 class _Meddling(ManualClock):
     """A clock whose first pause somebody else uses."""
 
@@ -287,6 +325,13 @@ class _Meddling(ManualClock):
         meddle, self._meddle = self._meddle, None
         if meddle is not None:
             meddle()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _chunks() -> Iterator[bytes]:

@@ -1,6 +1,8 @@
 """The local Buildkite's mind: ``step(state, event) -> (state, commands)``, without I/O, clock or chance.
 
-`records` is what exists, `events` what may happen, `commands` what the edge must do about it. One room per concern:
-`expand` (uploaded JSON to steps and jobs), `dependencies` (who may run), `dispatch` (who runs where), `lifecycle`
-(what a job's agent reports), `retry`, `cancel`, `watchdog` (time-outs, lost agents), `rollup` (a build's state).
+`records` is what exists, `events` what may happen, `commands` what the edge must do about it, `machine` the function
+itself, `draft` its working copy. One room per concern: `attributes`, `values`, `expand` (uploaded JSON to steps),
+`builds` (how they begin and grow), `dependencies` (who may run), `settle` (start and give up), `rollup` (what a build
+has become), `dispatch` (who runs where), `lifecycle` (what agents report), `retry`, `cancel`, `watchdog` (time-outs,
+lost agents), `environment` (what a job is given), `change` (step get and update).
 """

@@ -11,6 +11,7 @@ import pytest
 from pipeline_gen.errors import InfraError, Refused, UsageError
 from shipping.local.objects import Fault
 from shipping.slug import keys, zstd
+from shipping.slug.archive import measure, stream
 from shipping.slug.manifest import Layer, Manifest, admit
 from shipping.slug.pack import Package
 from shipping.slug.tree import expand
@@ -210,12 +211,24 @@ def test_a_pull_requests_layer_offered_to_main(shop: Shop) -> None:
         shop.build("a" * 40)
 
 
+def test_a_package_that_cannot_be_made(shop: Shop) -> None:
+    """A full disk is infrastructure, told to every reader."""
+    entries = expand(shop.root, ["inbox"])
+    measured = measure(shop.root, entries)
+    layer = Layer(name="app", domain="main", digest=measured.digest, size=measured.size, files=measured.files)
+    package = Package(layer, shop.root, entries)
+    package._file.close()
+    package._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
+    for _ in range(2):
+        with pytest.raises(InfraError, match="could not pack layer 'app': No space left"):
+            list(package.chunks())
+    package.close()
+
+
 def test_a_package_is_compressed_once_for_all(shop: Shop) -> None:
     """Several readers, each from the beginning, of bytes that are made meanwhile."""
     (shop.root / "big").write_bytes(b"0123456789abcdef" * 400_000)
     entries = expand(shop.root, ["big"])
-    from shipping.slug.archive import measure, stream
-
     measured = measure(shop.root, entries)
     layer = Layer(name="app", domain="main", digest=measured.digest, size=measured.size, files=1)
     package = Package(layer, shop.root, entries)

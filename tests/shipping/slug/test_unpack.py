@@ -119,7 +119,7 @@ def test_a_header_that_is_damaged(tmp_path: Path) -> None:
         unpack(opened(bytes(body)), str(tmp_path))
 
 
-@pytest.mark.parametrize("record", [b"12 size=-12\n", b"13 size=1_00\n", b"9 size=\n"])
+@pytest.mark.parametrize("record", [b"12 size=-12\n", b"13 size=1_00\n", b"8 size=\n"])
 def test_a_size_that_is_no_number(tmp_path: Path, record: bytes) -> None:
     """What int() would take is not what a header may say."""
     from shipping.slug.archive import END, _header

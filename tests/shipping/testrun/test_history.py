@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ from shipping.testrun.history import (
 )
 from shipping.testrun.incident import Incident
 from shipping.testrun.proof import prove
-from shipping.testrun.report import Report
+from shipping.testrun.report import Phases, Report
 
 KEY = durations_key("inbox", "unit")
 
@@ -79,6 +80,18 @@ def test_a_test_that_is_gone_is_forgotten_only_if_its_file_ran_to_the_end_everyw
 
 def test_a_file_split_over_shards_costs_what_it_cost_the_dearest() -> None:
     assert measure(plan(), [report(a1="passed"), report(a2="passed")]).seconds["t/a.py"] == 0.5
+
+
+def test_what_is_left_of_a_shards_time_is_shared_out_to_its_files() -> None:
+    """pytest's bookkeeping grows with what it collects: of 8 s, 3 s were its start, 2 s the test's, 0.75 s the files'."""
+    full = replace(report(a1="passed"), phases=Phases(pytest=8.0))
+    distributed = replace(full, versions={"workers": 4})
+
+    seconds = measure(plan(), [full]).seconds
+    assert seconds["t/a.py"] == pytest.approx(2.0)
+    assert seconds["t/b.py"] == pytest.approx(1.0)
+    assert sum(seconds.values()) == pytest.approx(8.0)
+    assert measure(plan(), [distributed]).seconds["t/a.py"] == 0.5
 
 
 class Contended(MemoryStore):

@@ -26,7 +26,7 @@ DIGEST = "d" * 64
 
 def ran(part: Part, number: int, view: dict[str, list[str]], *, attempt: int = 0) -> Report:
     """Return what a shard reports that finds these ids in the files, by the plugin's own rule of what it runs."""
-    plugin = PluginPart({"root": "/repo", "paths": [], **part.to_json()})
+    plugin = PluginPart({"root": "/repo", "begun": 0.0, "paths": [], **part.to_json()})
     found = [test for file in part.touched for test in view.get(file, [])]
     collected = tuple(test for test in found if plugin.wants(file_of(test), test))
     dealt = {test for tests in part.dealt.values() for test in tests}
@@ -188,7 +188,7 @@ def test_the_proof_and_the_plugin_agree_on_what_a_part_runs(
     known: dict[int, dict[str, float]], shards: int, name: str
 ) -> None:
     for part in planned(known, shards).parts:
-        plugin = PluginPart({"root": "/repo", "paths": [], **part.to_json()})
+        plugin = PluginPart({"root": "/repo", "begun": 0.0, "paths": [], **part.to_json()})
         for file in known:
             test = f"t/{file}.py::{name}"
             assert part_runs(part, test) == plugin.wants(file_of(test), test)
