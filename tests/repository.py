@@ -35,6 +35,8 @@ class Repository:
         root.mkdir(parents=True, exist_ok=True)
         repository = cls(root)
         repository.git("init", "--quiet", "--initial-branch=main")
+        # What running the code leaves behind is not part of a test's commits, whether Python writes it here or not.
+        (root / ".git" / "info" / "exclude").write_text("__pycache__/\n.pytest_cache/\n")
         return repository
 
     def git(self, *arguments: str) -> str:

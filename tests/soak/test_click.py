@@ -49,9 +49,9 @@ def test_click_is_tested_in_shards_selected_on_pull_requests_and_published(
         again = ship(world, repository, "main")  # with durations now
         changes = {
             "leaf": (
-                "src/click/_textwrap.py",
-                "    def extra_indent(self",
-                "    # A comment, and a change.\n    def extra_indent(self",
+                "src/click/shell_completion.py",
+                'return f"{item.type},{item.value}"',
+                'return ",".join([item.type, str(item.value)])',
             ),
             "core": (
                 "src/click/core.py",
@@ -75,7 +75,14 @@ def vendored(root: Path) -> Repository:
     shutil.copytree(PLUGINS, root / ".buildkite" / "plugins")
     repository = Repository.create(root)
     repository.commit("click 8.5.1 as released")
-    files = {".buildkite/pipeline.yml": PIPELINE, ".buildkite/shipping.yml": SHIPPING, "bin/setup": SETUP}
+    # One of click's files is green only after others (it patches a module that they import): in shards it may come first.
+    conftest = (root / "tests" / "conftest.py").read_text() + "\nimport click._termui_impl  # noqa\n"
+    files = {
+        "tests/conftest.py": conftest,
+        ".buildkite/pipeline.yml": PIPELINE,
+        ".buildkite/shipping.yml": SHIPPING,
+        "bin/setup": SETUP,
+    }
     repository.commit("ship it", {**files, ".gitignore": ".venv/\n__pycache__/\n*.egg-info/\n"})
     return repository
 
