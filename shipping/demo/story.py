@@ -22,6 +22,12 @@ PIPELINE = "inbox"
 TIMEOUT = 600.0
 OUTCOMES = {"passed": "green", "failed": "red"}
 
+# File, text, what it becomes: a template, a function that a test holds to its word, and one whose result stays the same.
+WIDER = ("inbox/templates/base.html", "max-width: 42rem", "max-width: 44rem")
+BROKEN = ("inbox/text.py", "noun if count == 1 else noun + 's'", "noun if count <= 1 else noun + 's'")
+ORDERED = ("inbox/paging.py", "max(1, min(int(wanted), LARGEST_SIZE))", "min(max(1, int(wanted)), LARGEST_SIZE)")
+EDITS = (WIDER, BROKEN, ORDERED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -45,7 +51,7 @@ def ship_a_merge(stage: Stage) -> str:
     stage.say("\n1. A merge: planned, tested, built, published\n")
     repository = stage.repository
     repository.git("checkout", "--quiet", "-b", "wider-pages")
-    repository.replace("inbox/templates/base.html", "max-width: 42rem", "max-width: 44rem")
+    repository.replace(*WIDER)
     repository.commit("Make pages wider")
     commit = repository.merge("wider-pages", "Merge pull request #1: Make pages wider")
     _build(stage, "passed", branch="main", commit=commit, message="Make pages wider")
@@ -58,7 +64,7 @@ def stop_a_broken_merge(stage: Stage) -> None:
     """Merge a change that breaks a test; the build is red and its page names the test."""
     stage.say("\n2. A merge that breaks a test: red, and the test named\n")
     repository = stage.repository
-    repository.replace("inbox/text.py", "noun if count == 1 else noun + 's'", "noun if count <= 1 else noun + 's'")
+    repository.replace(*BROKEN)
     commit = repository.commit("Say 0 comment")
     build = _build(stage, "failed", branch="main", commit=commit, message="Say 0 comment")
     shown = "\n".join(annotation["body_html"] for annotation in stage.world.annotations(build))
@@ -75,8 +81,7 @@ def select_for_a_pull_request(stage: Stage, *, base: str) -> None:
     stage.say("\n3. A pull request: only the tests it can break\n")
     repository = stage.repository
     repository.git("checkout", "--quiet", "-b", "page-size", base)
-    old, new = "max(1, min(int(wanted), LARGEST_SIZE))", "min(max(1, int(wanted)), LARGEST_SIZE)"
-    repository.replace("inbox/paging.py", old, new)
+    repository.replace(*ORDERED)
     commit = repository.commit("Say the bounds of a page in order")
     _build(
         stage,

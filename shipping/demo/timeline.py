@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 WIDTH = 48
 WAITED, RAN = "·", "█"
@@ -44,7 +44,7 @@ def _rows(build: Mapping[str, Any]) -> list[Row]:
 
     return [
         Row(
-            name=_name(job, build["jobs"]),
+            name=_name(job),
             scheduled=since(job, "runnable_at", "scheduled_at", "created_at"),
             started=since(job, "started_at"),
             finished=since(job, "finished_at"),
@@ -55,13 +55,12 @@ def _rows(build: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def _name(job: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> str:
+def _name(job: Mapping[str, Any]) -> str:
     name = str(job.get("step_key") or job.get("name") or job["id"])
     number = job.get("parallel_group_index")
     if number is not None:
         name = f"{name} {number + 1}/{job['parallel_group_total']}"
     retries = job.get("retries_count") or 0
-    del jobs
     return f"{name} (retry {retries})" if retries else name
 
 

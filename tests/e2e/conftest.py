@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from shipping.local.world import World
 
 GIT = ["git", "-c", "user.name=Someone", "-c", "user.email=someone@localhost"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_reaches_children() -> None:
+    """A shell that starts us in the background has SIGINT ignored, and so would everything that we send one to."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,59 @@
+"""`make demo`, as a stranger runs it: to its end, and given up in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from shipping.local.processes import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEMO = [sys.executable, "-m", "shipping.cli", "demo", "--no-keep"]
+
+
+def test_the_demo_ends_well_and_shows_what_it_promises(agent_program: Path, tmp_path: Path) -> None:
+    """A green merge with a slug in three buckets, a red one with its test named, a pull request with its reasons."""
+    env = {**os.environ, "SHIP_BUILDKITE_AGENT": str(agent_program), "TMPDIR": str(tmp_path)}
+
+    done = subprocess.run(DEMO, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for said in (
+        "ship-inbox-us: whole\nship-inbox-eu: whole\nship-inbox-au: whole",
+        "  tests/units/test_text.py::test_counts_are_said_with_their_noun",
+        "tests/units/test_paging.py: function body (inbox/paging.py: size)",
+    ):
+        assert said in done.stdout
+    assert done.stdout.count("from merge to the end") == 3
+    assert remains(tmp_path) == []
+
+
+def test_a_demo_given_up_in_the_middle_leaves_nothing(agent_program: Path, tmp_path: Path) -> None:
+    """Ctrl-C while a build runs: exit status 130, no process, no folder."""
+    env = {**os.environ, "SHIP_BUILDKITE_AGENT": str(agent_program), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(DEMO, env=env, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "plan passed" in line:
+                demo.send_signal(signal.SIGINT)
+
+    assert demo.returncode == 130
+    assert remains(tmp_path) == []
+
+
+def remains(folder: Path) -> list[str]:
+    """Return the folders a demo left, and the processes that still work in one."""
+    left = [str(path) for path in folder.glob("ship-demo-*")]
+    for pid, entry in table().items():
+        try:
+            where = os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 - may name a folder that is gone
+        except OSError:
+            continue
+        if not entry.dead and where.startswith(str(folder)):
+            left.append(f"{pid} in {where}")
+    return left
