@@ -27,6 +27,7 @@ DROPPED = frozenset({
 })  # fmt: skip
 # A path of a UNIX socket has at most 107 bytes; below its folder the agent names them job-api/<pid>-<16 hex digits>.sock.
 LONGEST_SOCKETS_PATH = 107 - len("/job-api/4194304-0123456789abcdef.sock")
+LONGEST_AGENT_NAME = len("/ship-local-64")
 
 
 def client_environment(objects: Mapping[str, Any]) -> dict[str, str]:
@@ -106,7 +107,11 @@ def sockets_path(home: Path, mark: str) -> Path:
 
 def outside_sockets(mark: str) -> Path:
     """Return the folder of the sockets that do not fit into the state folder; the world's end removes it."""
-    return Path(tempfile.gettempdir()) / f"ship-{os.getuid()}-{mark}"
+    name = f"ship-{os.getuid()}-{mark}"
+    usual = Path(tempfile.gettempdir(), name)
+    # TMPDIR may lie as deep as the state folder that is too deep; whoever makes the folder checks that it is private.
+    fits = len(os.fsencode(usual)) + LONGEST_AGENT_NAME <= LONGEST_SOCKETS_PATH
+    return usual if fits else Path("/tmp", name)  # noqa: S108
 
 
 def _check_private(path: Path) -> None:
