@@ -50,9 +50,6 @@ class Git:
         done = self._run("merge-base", one, other)
         return done.text.strip() or None if done.code == 0 else None
 
-    def is_ancestor(self, older: str, newer: str) -> bool:
-        return self._run("merge-base", "--is-ancestor", older, newer).code == 0
-
     def changes(self, base: str, head: str) -> tuple[FileChange, ...]:
         """Return what differs from ``base`` to ``head``, by path; renames (50 % alike) as two halves."""
         out = self._must("diff", "--name-status", "-z", "--find-renames", "--no-ext-diff", base, head)

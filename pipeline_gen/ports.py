@@ -62,7 +62,3 @@ class Uploader(Protocol):
     def step_env(self, key: str) -> Mapping[str, str]:
         """Return the ``env`` of the step with this key in the running build; empty where there is no such step."""
         ...
-
-    def annotate(self, body: str, *, context: str, style: str) -> None:
-        """Show Markdown on the build's page; the same context replaces what it showed."""
-        ...

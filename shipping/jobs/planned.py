@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.errors import InfraError, ShipError, UsageError, nearest
 from pipeline_gen.git import Git
 from pipeline_gen.plan import config_of, read_plan
+from shipping.testrun.history import flaky_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,6 +64,17 @@ def must_be_checked_out(context: JobContext, plan: Plan) -> None:
 def attempt(context: JobContext) -> int:
     """Return how many times this job was tried before."""
     return int(context.env.get("BUILDKITE_RETRY_COUNT") or 0)
+
+
+def known_flaky(context: JobContext, given: Planned, suite: str) -> dict[str, str]:
+    """Return what main knows of a suite's flaky tests, by test id; nothing where it cannot be read."""
+    found: dict[str, str] = {}
+    tell(
+        context,
+        "read the flaky tests of main",
+        lambda: found.update(flaky_history(given.store, given.plan.app, suite)),
+    )
+    return found
 
 
 def tell(context: JobContext, what: str, action: Callable[[], object]) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import InfraError, UsageError
-from shipping.jobs.planned import attempt, must_be_checked_out, planned, tell
+from shipping.jobs.planned import attempt, known_flaky, must_be_checked_out, planned, tell
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
 from shipping.testrun.annotation import shard_annotation, shard_context
-from shipping.testrun.history import flaky_history
 from shipping.testrun.junit import junit
 from shipping.testrun.proof import check_shard
 from shipping.testrun.report import report_key
@@ -18,8 +17,6 @@ from shipping.testrun.run import Runner
 from shipping.testrun.shard import Shard, run_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipeline_gen.suites.parts import TestPlan
     from shipping.jobs.context import JobContext
     from shipping.jobs.planned import Planned
@@ -109,18 +106,7 @@ def _show(context: JobContext, given: Planned, report: Report, flaws: list[Flaw]
     tell(context, "upload the JUnit file", lambda: context.agent.upload_artifacts("junit/*.xml", cwd=folder))
     # A green first attempt needs no words; a later one replaces what an earlier one showed.
     if not report.green or flaws or report.flaky or report.attempt:
-        history = _history(context, given, report)
+        history = known_flaky(context, given, report.suite) if report.flaky else {}
         body, style = shard_annotation(report, flaws, shards=shards, history=history)
         where = shard_context(report.suite, report.shard)
         tell(context, "annotate the build", lambda: context.agent.annotate(body, context=where, style=style))
-
-
-def _history(context: JobContext, given: Planned, report: Report) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    if report.flaky:
-        tell(
-            context,
-            "read the flaky tests of main",
-            lambda: found.update(flaky_history(given.store, given.plan.app, report.suite)),
-        )
-    return found

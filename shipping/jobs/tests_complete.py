@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.plan import canonical
-from shipping.jobs.planned import attempt, planned, tell
+from shipping.jobs.planned import attempt, known_flaky, planned, tell
 from shipping.testrun.annotation import proof_annotation, shadow_annotation
-from shipping.testrun.history import flaky_history, remember_durations, remember_failed, remember_flaky
+from shipping.testrun.history import remember_durations, remember_failed, remember_flaky
 from shipping.testrun.proof import Proof, prove
 from shipping.testrun.report import Report, reports_prefix
 from shipping.testrun.shadow import judge_selection, remember_shadow
@@ -138,11 +138,6 @@ def _show(context: JobContext, given: Planned, proofs: list[Proof]) -> None:
             context.say(f"  vanished: {test}")
         if proof.flaky:
             context.say(f"  flaky: {', '.join(proof.flaky)}")
-            suite = proof.suite
-            tell(
-                context,
-                "read the flaky tests of main",
-                lambda suite=suite: history.update(flaky_history(given.store, given.plan.app, suite)),  # type: ignore[misc]
-            )
+            history |= known_flaky(context, given, proof.suite)
     body, style = proof_annotation(proofs, history)
     tell(context, "annotate the build", lambda: context.agent.annotate(body, context=CONTEXT, style=style))

@@ -1,4 +1,4 @@
-"""How often a request is made again, and how long to wait in between."""
+"""How long an answer is waited for, how often a request is made again, and how long to wait in between."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
+# Seconds without a byte after which an answer counts as lost. Short, for a hung region must not hold up a release: seven tries
+# of these are about a minute. Silence is counted, not work.
+SILENCE = 10.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Bounded exponential back-off. Half of each pause is random, so that writers who met once do not meet again."""
+    """Bounded exponential back-off. Half of each pause is random, so that writers who met once do not meet again.
+
+    ``silence``: seconds without a byte after which an answer counts as lost.
+    """
 
     clock: Clock = field(default_factory=SystemClock)
+    silence: float = SILENCE
     chance: Callable[[], float] = random.random
 
     def tries(self) -> Iterator[int]:

@@ -13,9 +13,7 @@ from shipping.s3.patience import Patience
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Short, for a hung region must not hold up a release: seven tries of these are about a minute. They count silence, not work.
 CONNECT_SECONDS = 3
-READ_SECONDS = 10
 CONNECTIONS = 32
 
 
@@ -27,9 +25,10 @@ def connect(bucket: str, *, environment: Mapping[str, str] | None = None, patien
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    patience = patience or Patience()
     config = Config(  # type: ignore[no-untyped-call]
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=patience.silence,
         max_pool_connections=CONNECTIONS,
         # Never the SDK's retries: after a lost answer it would repeat a conditional write that was done, and report the loss
         # of a race against itself.
@@ -42,7 +41,7 @@ def connect(bucket: str, *, environment: Mapping[str, str] | None = None, patien
         # A profile, an endpoint or a file that the AWS tools cannot use either; the words are theirs.
         endpoint = (os.environ if environment is None else environment).get("AWS_ENDPOINT_URL_S3", "AWS")
         raise failure(Told(Answer.UNSET, str(error)), action="connect", bucket=bucket, endpoint=endpoint) from error
-    return Bucket(bucket, client, patience=patience or Patience())
+    return Bucket(bucket, client, patience=patience)
 
 
 class Session(Protocol):

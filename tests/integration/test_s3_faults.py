@@ -75,13 +75,10 @@ def test_equal_bytes_of_another_writer_are_not_ours(objects: ObjectServer, bucke
 
 
 @pytest.mark.parametrize("skip", [0, 1])
-def test_an_answer_that_comes_too_late(
-    objects: ObjectServer, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, skip: int
-) -> None:
+def test_an_answer_that_comes_too_late(objects: ObjectServer, bucket: Bucket, skip: int) -> None:
     """A write that timed out is still on its way when it is asked for again: whichever comes first, we won, once."""
-    monkeypatch.setattr("shipping.s3.session.READ_SECONDS", 0.2)
     clock = ManualClock()
-    with connect(bucket.name, environment=objects.environment, patience=Patience(clock=clock)) as hasty:
+    with connect(bucket.name, environment=objects.environment, patience=Patience(clock=clock, silence=0.2)) as hasty:
         objects.faults.add(Fault(kind="delay", operation="put", seconds=0.5, skip=skip))
         created = hasty.replace("lane", b"1", version=None)
         replaced = hasty.replace("lane", b"2", version=created)
@@ -92,14 +89,11 @@ def test_an_answer_that_comes_too_late(
         assert _body(hasty, "lane") == b"3"
 
 
-def test_a_late_write_that_lands_before_it_is_repeated(
-    objects: ObjectServer, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_write_that_lands_before_it_is_repeated(objects: ObjectServer, bucket: Bucket) -> None:
     """Then the repetition loses, against ourselves: that is a win."""
     version = bucket.replace("lane", b"1", version=None)
-    monkeypatch.setattr("shipping.s3.session.READ_SECONDS", 0.2)
     landed = _Meddling(lambda: _until(lambda: _body(bucket, "lane") == b"2"))
-    with connect(bucket.name, environment=objects.environment, patience=Patience(clock=landed)) as hasty:
+    with connect(bucket.name, environment=objects.environment, patience=Patience(clock=landed, silence=0.2)) as hasty:
         objects.faults.add(Fault(kind="delay", operation="put", seconds=0.6))
 
         assert hasty.replace("lane", b"2", version=version) is not None

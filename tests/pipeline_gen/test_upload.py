@@ -41,9 +41,6 @@ class Build:
         env: dict[str, str] = self.steps.get(key, {}).get("env", {})
         return env
 
-    def annotate(self, body: str, *, context: str, style: str) -> None:
-        """Nothing is shown here."""
-
 
 def stored(shards: int = 1350) -> StoredPlan:
     made = plan(shards={"unit": shards})

@@ -96,7 +96,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def stop(folder: Folder) -> bool:
+def stop(folder: Folder, *, timeout: float = STOP_TIMEOUT) -> bool:
     """End the folder's world from outside, and whatever a killed run has left; False where there was nothing to end.
 
     Returns when nothing of it runs any more.
@@ -105,13 +105,9 @@ def stop(folder: Folder) -> bool:
         # Removed under a running world: what is left of that is known by its mark.
         return bool(sweep(folder))
     holder = folder.holder()
-    if (
-        holder is not None
-        and send(holder.process, signal.SIGTERM)
-        and wait_gone([holder.process], timeout=STOP_TIMEOUT)
-    ):
+    if holder is not None and send(holder.process, signal.SIGTERM) and wait_gone([holder.process], timeout=timeout):
         send(holder.process, signal.SIGKILL)
-        wait_gone([holder.process], timeout=STOP_TIMEOUT)
+        wait_gone([holder.process], timeout=timeout)
     try:
         with held(folder) as left:
             return bool(sweep(folder, left)) or holder is not None

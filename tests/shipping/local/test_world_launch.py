@@ -119,13 +119,10 @@ def test_ending_returns_when_the_supervisor_has_ended(tmp_path: Path, deaf: subp
     assert deaf.wait() == 0
 
 
-def test_a_supervisor_that_does_not_end_is_killed(
-    tmp_path: Path, deaf: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_supervisor_that_does_not_end_is_killed(tmp_path: Path, deaf: subprocess.Popen[str]) -> None:
     """A stopped process, say, cannot answer."""
-    monkeypatch.setattr("shipping.local.world.launch.STOP_TIMEOUT", 0.2)
     deaf.send_signal(signal.SIGSTOP)
 
-    assert stop(Folder(tmp_path))
+    assert stop(Folder(tmp_path), timeout=0.2)
 
     assert deaf.wait() == -signal.SIGKILL

@@ -1,0 +1,73 @@
+"""What the documents promise: their examples are read, and the configuration's reference names every key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from pipeline_gen import config
+from pipeline_gen.config import Buildkite, Config, Layer, Plugins, Region, ShardLimits, Suite
+from pipeline_gen.lint import lint
+from tests.oracle import assert_valid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "configuration.md"
+
+
+def examples(document: Path) -> Iterator[str]:
+    """Yield the YAML blocks of a document."""
+    yield from re.findall(r"```yaml\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+def read(text: str, folder: Path) -> Config:
+    file = folder / "shipping.yml"
+    file.write_text(text)
+    return config.load(file)
+
+
+def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -> None:
+    """The documented example is the schema: a key that is not in it is not documented."""
+    (example,) = examples(REFERENCE)
+
+    found = read(example, tmp_path)
+
+    assert found.slug is not None
+    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Region):
+        for field in fields(kind):
+            # A layer's, a region's name is its key in the mapping.
+            if (kind, field.name) not in {(Layer, "name"), (Region, "name")}:
+                assert re.search(rf"\b{field.name}: ?", example), (
+                    f"{kind.__name__}.{field.name} is not in the reference"
+                )
+
+
+def test_what_the_readme_tells_people_to_write_works(tmp_path: Path) -> None:
+    """Two files: a pipeline that Buildkite takes, a configuration that we take."""
+    pipeline, shipping = examples(ROOT / "README.md")
+
+    assert_valid(yaml.safe_load(pipeline))
+    assert lint([yaml.safe_load(pipeline)]) == []
+    assert read(shipping, tmp_path).app == "inbox"
+
+
+def test_our_own_two_files_are_written_as_an_adopters() -> None:
+    """This repository ships itself."""
+    pipeline = yaml.safe_load((ROOT / ".buildkite" / "pipeline.yml").read_text())
+
+    assert_valid(pipeline)
+    assert lint([pipeline]) == []
+    assert config.load(config.find(ROOT)).app == "buildkite-ship"
+
+
+def test_links_within_the_documents_lead_somewhere() -> None:
+    """A reader who follows one arrives."""
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/README.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
