@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -64,7 +65,18 @@ def ship() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit status."""
+    sys.unraisablehook = _keep_interrupts
     sys.exit(run(arguments))
+
+
+def _keep_interrupts(lost: sys.UnraisableHookArgs) -> None:
+    """Deliver a Ctrl-C again that arrived inside a callback or a finaliser, where Python prints and forgets it."""
+    if lost.exc_type is KeyboardInterrupt:
+        # A moment later: raised in here, it would be dropped like the first.
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

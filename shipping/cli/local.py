@@ -116,22 +116,26 @@ def up(
 
 def _run_here(options: Options, *, named: bool, as_json: bool) -> int:
     """Be the supervisor. Ctrl-C is how it ends: 0 once it was up, 130 before."""
-    from shipping.local.world import World
-    from shipping.local.world.folder import Folder
-    from shipping.local.world.hold import held
-    from shipping.local.world.supervisor import Supervisor
+    from shipping.local.world.signals import caught
 
-    folder = Folder(options.state)
     was_up = False
+    # Before the imports: what breaks into one of these comes out as another error.
+    with caught() as signals:
+        from shipping.local.world import World
+        from shipping.local.world.folder import Folder
+        from shipping.local.world.hold import held
+        from shipping.local.world.supervisor import Supervisor
 
-    def ready() -> None:
-        nonlocal was_up
-        was_up = True
-        with World(folder) as world:
-            _welcome(world, options, named=named, as_json=as_json)
+        folder = Folder(options.state)
 
-    with held(folder) as left:
-        Supervisor(folder, options, env=os.environ, say=_tell).run(ready, left=left)
+        def ready() -> None:
+            nonlocal was_up
+            was_up = True
+            with World(folder) as world:
+                _welcome(world, options, named=named, as_json=as_json)
+
+        with held(folder) as left:
+            Supervisor(folder, options, env=os.environ, say=_tell).run(signals, ready, left=left)
     return 0 if was_up else INTERRUPTED
 
 

@@ -15,6 +15,7 @@ from pipeline_gen.errors import ShipError
 from shipping.local.world.folder import Folder
 from shipping.local.world.hold import held
 from shipping.local.world.options import loads
+from shipping.local.world.signals import caught
 from shipping.local.world.supervisor import Supervisor
 
 
@@ -24,8 +25,8 @@ def main(text: str) -> int:
     folder = Folder(options.state)
     tell = _Teller()
     try:
-        with held(folder) as left:
-            Supervisor(folder, options, env=os.environ, say=tell.say).run(tell.ready, left=left)
+        with caught() as signals, held(folder) as left:
+            Supervisor(folder, options, env=os.environ, say=tell.say).run(signals, tell.ready, left=left)
     except ShipError as error:
         tell.failed(error)
         return error.exit_code

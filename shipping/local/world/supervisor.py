@@ -16,7 +16,6 @@ from shipping.local.world.children import MOST_STARTS, WITHIN, Child
 from shipping.local.world.connected import connected_agents
 from shipping.local.world.crew import Crew
 from shipping.local.world.environment import install_programs
-from shipping.local.world.signals import Signals, caught
 from shipping.local.world.sweep import kill_all, remains, sweep
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from shipping.local.processes import Process
     from shipping.local.world.folder import Folder, Holder
     from shipping.local.world.options import Options
+    from shipping.local.world.signals import Signals
 
 TICK = 0.5  # seconds between two looks at the process table; signals and children's ends come at once
 START_TIMEOUT = 60.0
@@ -42,27 +42,26 @@ class Supervisor:
         self._published: list[dict[str, Any]] | None = None
         self._given_up: set[str] = set()
 
-    def run(self, ready: Callable[[], None], *, left: Holder | None = None) -> None:
-        """Run until SIGINT, SIGTERM or SIGHUP, the owner's end or the state folder's; the caller holds the folder.
+    def run(self, signals: Signals, ready: Callable[[], None], *, left: Holder | None = None) -> None:
+        """Run until ``signals`` say to stop, the owner ends or the state folder is gone; the caller holds the folder.
 
         ``left`` is the supervisor that was killed in it, if the last one was. ``ready`` is called once, when every agent has
         connected. Raises InfraError if the world does not come up, or if a service does not stay up.
         """
         adopt_orphans()
-        with caught() as signals:
-            count = sweep(self._folder, left)
-            if count or left is not None:
-                self._say(f"cleaned up after a run that was killed: {count} processes ended")
-            install_programs(self._folder, self._options.agent, self._env)
-            try:
-                if self._come_up(signals):
-                    self._publish()
-                    ready()
-                while not self._told_to_stop(signals):
-                    signals.wait(TICK)
-                    self._keep_up()
-            finally:
-                self._stop(signals)
+        count = sweep(self._folder, left)
+        if count or left is not None:
+            self._say(f"cleaned up after a run that was killed: {count} processes ended")
+        install_programs(self._folder, self._options.agent, self._env)
+        try:
+            if self._come_up(signals):
+                self._publish()
+                ready()
+            while not self._told_to_stop(signals):
+                signals.wait(TICK)
+                self._keep_up()
+        finally:
+            self._stop(signals)
 
     def _come_up(self, signals: Signals) -> bool:
         """Start everything in order; False if told to stop meanwhile."""

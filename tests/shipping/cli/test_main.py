@@ -79,3 +79,27 @@ def test_a_job_outside_a_build_is_told_so(capsys: pytest.CaptureFixture[str], mo
 
     assert run(["job", "slug"]) == 2
     assert "BUILDKITE_PLUGIN_CONFIGURATION" in capsys.readouterr().err
+
+
+def test_a_ctrl_c_inside_a_callback_is_not_lost() -> None:
+    """Python drops exceptions of weak references' callbacks, which imports make many of: Ctrl-C comes again."""
+    script = """
+import signal, sys, time, weakref
+import click
+import shipping.cli
+
+class Passing: ...
+
+@click.command()
+def wait():
+    passing = Passing()
+    kept = weakref.ref(passing, lambda _: signal.raise_signal(signal.SIGINT))
+    del passing
+    time.sleep(10)
+
+shipping.cli.ship = wait
+shipping.cli.main([])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20)
+
+    assert (done.returncode, done.stderr.strip()) == (130, "")
