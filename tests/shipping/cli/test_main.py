@@ -88,6 +88,8 @@ import signal, sys, time, weakref
 import click
 import shipping.cli
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
 class Passing: ...
 
 @click.command()
