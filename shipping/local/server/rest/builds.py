@@ -11,7 +11,7 @@ from shipping.local.engine.events import BuildCanceled, BuildCreated
 from shipping.local.engine.records import Author, Build, PullRequest
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.values import variables
-from shipping.local.server.rest import found, told
+from shipping.local.server.rest import found, settings, told
 from shipping.local.server.rest.configuration import document
 from shipping.local.server.rest.paging import paged
 from shipping.local.server.rest.revision import Revision, resolve
@@ -42,6 +42,7 @@ async def create(request: Request) -> Response:
     """Create a build of a commit; HEAD is the branch's tip."""
     bearer(request)
     world, pipeline = plane(request), found.pipeline(request)
+    settings.refuse_archived(world, pipeline)
     asked = {name: value for name, value in (await fields(request)).items() if value is not None}
     for name in asked.keys() - KNOWN:
         raise Rejection(f"build attribute {name!r} is not implemented by the local Buildkite")
@@ -108,8 +109,6 @@ async def of_pipeline(request: Request) -> Response:
 def _list(request: Request, wanted: Callable[[Build], bool]) -> Response:
     """Answer with the builds, newest first, that all filters let through."""
     world, asked = plane(request), request.query_params
-    if "creator" in asked:
-        raise Rejection("builds cannot be listed by 'creator': not implemented by the local Buildkite")
     retried = asked.get("include_retried_jobs", "").lower() == "true"
     builds = [one for one in reversed(tuple(world.state.builds.values())) if wanted(one) and _passes(one, asked)]
     for name, value in asked.multi_items():
@@ -124,6 +123,7 @@ def _passes(build: Build, asked: QueryParams) -> bool:
     if "finished" in states:
         states |= told.ANY_FINISHED
     branches = asked.getlist("branch") + asked.getlist("branch[]")
+    commits = asked.getlist("commit") + asked.getlist("commit[]")
     times = (
         ("created_from", build.created_at, 1),
         ("created_to", build.created_at, -1),
@@ -132,7 +132,9 @@ def _passes(build: Build, asked: QueryParams) -> bool:
     return (
         (not states or build.state in states)
         and (not branches or build.branch in branches)
-        and (not asked.get("commit") or build.commit == asked["commit"])
+        and (not commits or build.commit in commits)
+        # The id by which `told` names who made the build.
+        and (not asked.get("creator") or asked["creator"] == build.author.email)
         and all(_in_time(asked[name], at, sign) for name, at, sign in times if name in asked)
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shipping.local.engine.environment import job_name
 from shipping.local.engine.records import AgentState, Command, JobState
 from shipping.local.server.moments import moment
+from shipping.local.server.rest import settings
 
 if TYPE_CHECKING:
     from shipping.local.engine.records import Agent, Build, Job, Pipeline, PullRequest
@@ -37,8 +38,7 @@ def pipeline(world: Plane, told: Pipeline) -> dict[str, Any]:
         "configuration": told.configuration,
         "env": dict(told.env),
         "created_at": moment(told.created_at),
-        "archived_at": None,
-        "provider": {"id": "git", "settings": {}},
+        **settings.shown(world, told.slug),
         "scheduled_builds_count": sum(build.state == "scheduled" for build in builds),
         "running_builds_count": sum(build.state in ("running", "failing") for build in builds),
         "scheduled_jobs_count": sum(state is JobState.SCHEDULED for state in states),
