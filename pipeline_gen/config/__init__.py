@@ -1,12 +1,13 @@
 """The team's `.buildkite/shipping.yml`: strict, typed, every fault told at once.
 
 `document` reads YAML, `section` reads one mapping and collects faults, `values` parses single values, `schema` says what a
-configuration is. Unknown keys are faults here; wire records, which other versions write, do the opposite.
+configuration is (`buildkite`: one section of it). Unknown keys are faults here; wire records, which other versions write, do
+the opposite.
 """
 
+from pipeline_gen.config.buildkite import Buildkite
 from pipeline_gen.config.document import find, load
 from pipeline_gen.config.schema import (
-    Buildkite,
     Config,
     Layer,
     Plugins,

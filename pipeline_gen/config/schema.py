@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline_gen.config import values
+from pipeline_gen.config.buildkite import NOTHING as NO_BUILDKITE
+from pipeline_gen.config.buildkite import Buildkite
+from pipeline_gen.config.buildkite import read as buildkite_section
 from pipeline_gen.config.section import Section
 
 if TYPE_CHECKING:
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline_gen.errors import Fault
 
 Selection = Literal["off", "shadow", "on"]
-Queue = Literal["plan", "tests", "slug"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
 DEFAULT_TARGET = 180.0
@@ -80,16 +82,6 @@ class Plugins:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Buildkite:
-    """What the pipelines must know of the organization: the queue of each kind of job."""
-
-    queues: dict[str, str]
-
-    def queue(self, kind: Queue) -> str:
-        return self.queues.get(kind, "default")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One app's configuration, checked. A stage that is absent here is absent from the pipeline."""
 
@@ -99,7 +91,7 @@ class Config:
     home: str | None = None
     ignore: tuple[str, ...] = DEFAULT_IGNORE
     plugins: Plugins = Plugins()
-    buildkite: Buildkite = Buildkite(queues={})
+    buildkite: Buildkite = NO_BUILDKITE
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
     regions: tuple[Region, ...] = ()
@@ -152,7 +144,7 @@ def parse(data: object, faults: list[Fault]) -> Config:
         home=top.optional("home", values.name, None),
         ignore=top.optional("ignore", values.several(values.pattern), DEFAULT_IGNORE),
         plugins=_plugins(top.section("plugins")),
-        buildkite=_buildkite(top.section("buildkite")),
+        buildkite=buildkite_section(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
@@ -169,23 +161,6 @@ def _plugins(section: Section | None) -> Plugins:
     section.later("version")
     section.close()
     return Plugins(source=source)
-
-
-def _buildkite(section: Section | None) -> Buildkite:
-    if section is None:
-        return Buildkite(queues={})
-    section.later("organization", "cluster")
-    queues: dict[str, str] = {}
-    named = section.section("queues")
-    if named is not None:
-        named.later("deploy", "control")
-        for kind in ("plan", "tests", "slug"):
-            queue = named.optional(kind, values.text, "")
-            if queue:
-                queues[kind] = queue
-        named.close()
-    section.close()
-    return Buildkite(queues=queues)
 
 
 def _suite(section: Section) -> Suite:

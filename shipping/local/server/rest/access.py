@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline_gen.config.buildkite import ACCESS
 from shipping.local.engine.rejection import invalid
 
 if TYPE_CHECKING:
@@ -11,13 +12,11 @@ if TYPE_CHECKING:
 
     from shipping.local.server.plane import Plane
 
-LEVELS = ("read_only", "build_and_read", "manage_build_and_read")
-
 
 def level(value: object) -> str:
     """Return an access level; raises Rejection for any other word."""
-    if value not in LEVELS:
-        raise invalid("access_level", f"must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
+    if value not in ACCESS:
+        raise invalid("access_level", f"must be {', '.join(ACCESS[:-1])} or {ACCESS[-1]}")
     return str(value)
 
 
@@ -28,7 +27,7 @@ def of_teams(world: Plane, asked: Mapping[str, Any]) -> dict[str, str]:
         listed = asked.get("team_uuids") or []
         if not isinstance(listed, list):
             raise invalid("team_uuids", "must be a list of team ids")
-        wanted = {str(team): LEVELS[-1] for team in listed}
+        wanted = {str(team): ACCESS[-1] for team in listed}
     if not isinstance(wanted, dict):
         raise invalid("teams", "must be a map of team ids to access levels")
     for team, access in wanted.items():
