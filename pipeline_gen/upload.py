@@ -40,25 +40,33 @@ def upload(kept: StoredPlan, uploader: Uploader, store: Store, *, say: Callable[
 
     Raises Refused where somebody else has one of its keys.
     """
-    name = digest(kept.plan)
-    for number, pipeline in enumerate(kept.pipeline, start=1):
-        try:
-            uploader.upload(pipeline)
-        except KeyTakenError as taken:
-            found = uploader.step_env(_first_command(pipeline)).get(PLAN_VARIABLE)
-            elected = _of_another_attempt(kept, found, store) if number == 1 and found != name else None
-            if elected is not None:
-                say("an earlier attempt of this step has uploaded its plan: going on with that one")
-                return upload(elected, uploader, store, say=say)
-            if found != name:
-                raise Refused(
-                    f"cannot upload the pipeline: another step of this build already has the key {taken.key!r}",
-                    hint="rename that step in your own pipeline",
-                ) from taken
-            say(f"upload {number} of {len(kept.pipeline)} is in the build already")
-        else:
-            say(f"uploaded {number} of {len(kept.pipeline)}")
-    return kept
+    elected, done = kept, 0
+    while done < len(elected.pipeline):
+        elected = _add(elected, done, uploader, store, say)
+        done += 1
+    return elected
+
+
+def _add(plan: StoredPlan, number: int, uploader: Uploader, store: Store, say: Callable[[str], None]) -> StoredPlan:
+    """Upload one chunk (from 0) of a plan, and return the plan whose chunk is in the build now."""
+    pipeline = plan.pipeline[number]
+    try:
+        uploader.upload(pipeline)
+    except KeyTakenError as taken:
+        found = uploader.step_env(_first_command(pipeline)).get(PLAN_VARIABLE)
+        if found == digest(plan.plan):
+            say(f"upload {number + 1} of {len(plan.pipeline)} is in the build already")
+            return plan
+        other = _of_another_attempt(plan, found, store) if number == 0 else None
+        if other is None:
+            raise Refused(
+                f"cannot upload the pipeline: another step of this build already has the key {taken.key!r}",
+                hint="rename that step in your own pipeline",
+            ) from taken
+        say("an earlier attempt of this step has uploaded its plan: going on with that one")
+        return other
+    say(f"uploaded {number + 1} of {len(plan.pipeline)}")
+    return plan
 
 
 def _of_another_attempt(kept: StoredPlan, name: str | None, store: Store) -> StoredPlan | None:
