@@ -40,7 +40,7 @@ class Buildkite:
 NOTHING = Buildkite(queues={})
 
 
-def read(section: Section | None) -> Buildkite:
+def parse_buildkite(section: Section | None) -> Buildkite:
     """Return the section's values; what does not fit becomes a fault of the section."""
     if section is None:
         return NOTHING

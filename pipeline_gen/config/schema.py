@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline_gen.config import values
-from pipeline_gen.config.buildkite import NOTHING as NO_BUILDKITE
-from pipeline_gen.config.buildkite import Buildkite
-from pipeline_gen.config.buildkite import read as buildkite_section
+from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
+from pipeline_gen.config.plugins import Plugins, parse_plugins
 from pipeline_gen.config.section import Section
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 Selection = Literal["off", "shadow", "on"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
+DEFAULT_PLUGINS = Plugins()
 DEFAULT_TARGET = 180.0
 DEFAULT_HANG = 300.0
 
@@ -75,13 +75,6 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plugins:
-    """Where generated steps take our plugins from: a path in the repository (any agent)."""
-
-    source: str = ".buildkite/plugins"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One app's configuration, checked. A stage that is absent here is absent from the pipeline."""
 
@@ -90,8 +83,8 @@ class Config:
     bucket: str | None = None
     home: str | None = None
     ignore: tuple[str, ...] = DEFAULT_IGNORE
-    plugins: Plugins = Plugins()
-    buildkite: Buildkite = NO_BUILDKITE
+    plugins: Plugins = DEFAULT_PLUGINS
+    buildkite: Buildkite = NOTHING
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
     regions: tuple[Region, ...] = ()
@@ -143,8 +136,8 @@ def parse(data: object, faults: list[Fault]) -> Config:
         bucket=top.optional("bucket", values.bucket, None),
         home=top.optional("home", values.name, None),
         ignore=top.optional("ignore", values.several(values.pattern), DEFAULT_IGNORE),
-        plugins=_plugins(top.section("plugins")),
-        buildkite=buildkite_section(top.section("buildkite")),
+        plugins=parse_plugins(top.section("plugins")),
+        buildkite=parse_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
@@ -152,15 +145,6 @@ def parse(data: object, faults: list[Fault]) -> Config:
     top.close()
     _rules(config, top)
     return config
-
-
-def _plugins(section: Section | None) -> Plugins:
-    if section is None:
-        return Plugins()
-    source = section.optional("source", values.path, Plugins().source)
-    section.later("version")
-    section.close()
-    return Plugins(source=source)
 
 
 def _suite(section: Section) -> Suite:
