@@ -81,6 +81,7 @@ class PullRequest:
     base_branch: str = ""
     repository: str = ""
     labels: tuple[str, ...] = ()
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
