@@ -12,6 +12,7 @@ class JobState(StrEnum):
     """Buildkite's words, with ``finished`` split as its REST API does: passed or failed."""
 
     WAITING = "waiting"
+    LIMITED = "limited"
     SCHEDULED = "scheduled"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
@@ -29,7 +30,10 @@ class JobState(StrEnum):
 TAKEN = frozenset({JobState.ACCEPTED, JobState.RUNNING, JobState.CANCELING, JobState.TIMING_OUT})
 """An agent works on it: the job's token is good, and only the agent's report or its loss ends it."""
 
-ACTIVE = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
+HOLDING = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
+"""It may run or runs: it holds a slot of its concurrency group."""
+
+ACTIVE = HOLDING | {JobState.LIMITED}
 ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING}
 HARD = frozenset({JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED, JobState.WAITING_FAILED})
 
@@ -124,8 +128,8 @@ class RetryRule:
     """One entry of ``retry.automatic``; conditions are ANDed, an empty one does not ask. ``*`` is a string here as there."""
 
     exit_status: tuple[int | str, ...] = ()
-    signal: str = ""
-    signal_reason: str = ""
+    signal: tuple[str, ...] = ()
+    signal_reason: tuple[str, ...] = ()
     limit: int = 2
 
 
@@ -138,7 +142,10 @@ class ManualRetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all."""
+    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all.
+
+    ``concurrency`` is how many jobs of its ``concurrency_group`` may hold a slot when one of these takes one.
+    """
 
     command: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -153,6 +160,9 @@ class Command:
     priority: int = 0
     skip: str = ""
     signature: Any = None
+    concurrency: int | None = None
+    concurrency_group: str = ""
+    cancel_on_build_failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
