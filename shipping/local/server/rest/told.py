@@ -100,7 +100,8 @@ def job(world: Plane, of: Build, told: Job) -> dict[str, Any]:
         "step_key": step.key,
         "step": {"id": step.id},
         "group_key": group.key if group else None,
-        "state": told.state,
+        # Buildkite's REST API knows no other word for a job that its concurrency group holds back.
+        "state": JobState.SCHEDULED if told.state is JobState.LIMITED else told.state,
         "web_url": f"{world.site.build_url(of)}#{told.id}",
         "created_at": moment(told.created_at),
         "finished_at": moment(told.finished_at),
