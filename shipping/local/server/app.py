@@ -27,6 +27,7 @@ from shipping.local.server.rest import organizations as rest_organizations
 from shipping.local.server.rest import pipelines as rest_pipelines
 from shipping.local.server.rest import schedules as rest_schedules
 from shipping.local.server.rest import teams as rest_teams
+from shipping.local.server.triggered import start_triggered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,11 +58,12 @@ def application(plane: Plane) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(_tick(plane))
+        working = [asyncio.create_task(_tick(plane)), asyncio.create_task(start_triggered(plane))]
         yield
-        ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await ticking
+        for task in working:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     app = Starlette(
         routes=[

@@ -31,10 +31,15 @@ KNOWN = {
     "env",
     "meta_data",
     "author",
+    "clean_checkout",
+    # No pushes make builds here, so no pipeline's branch filter keeps one from being made.
+    "ignore_pipeline_branch_filters",
     "pull_request_base_branch",
     "pull_request_id",
     "pull_request_repository",
     "pull_request_labels",
+    # Ours: at Buildkite only a webhook tells that a pull request is a draft.
+    "pull_request_draft",
 }
 
 
@@ -58,9 +63,10 @@ async def create(request: Request) -> Response:
         commit=revision.commit,
         message=revision.message,
         author=_author(asked.get("author")),
-        env=_map(asked, "env"),
+        env=_map(asked, "env") | ({"BUILDKITE_CLEAN_CHECKOUT": "true"} if _flag(asked, "clean_checkout") else {}),
         meta_data=_map(asked, "meta_data"),
         pull_request=_pull_request(asked),
+        pipelines=world.pipelines(),
     )
     world.apply(event)
     return answer(told.build(world, world.state.builds[event.id]), 201)
@@ -81,15 +87,27 @@ def _author(asked: object) -> Author:
     return Author(name=text(asked, "name", Author().name), email=text(asked, "email", Author().email))
 
 
+def _flag(asked: dict[str, Any], name: str) -> bool:
+    value = asked.get(name, False)
+    if not isinstance(value, bool):
+        raise Rejection(f"{name!r} must be true or false")
+    return value
+
+
 def _pull_request(asked: dict[str, Any]) -> PullRequest | None:
     if "pull_request_id" not in asked:
         return None
-    labels = asked.get("pull_request_labels") or ()
+    number, labels = asked["pull_request_id"], asked.get("pull_request_labels") or []
+    if isinstance(number, bool) or not str(number).isascii() or not str(number).isdigit():
+        raise Rejection(f"'pull_request_id' must be a number, not {number!r}")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise Rejection("'pull_request_labels' must be a list of strings")
     return PullRequest(
-        id=str(asked["pull_request_id"]),
+        id=str(number),
         base_branch=text(asked, "pull_request_base_branch", ""),
         repository=text(asked, "pull_request_repository", ""),
-        labels=tuple(str(label) for label in labels),
+        labels=tuple(labels),
+        draft=_flag(asked, "pull_request_draft"),
     )
 
 
@@ -130,7 +148,7 @@ def _passes(build: Build, asked: QueryParams) -> bool:
         ("finished_from", build.finished_at, 1),
     )
     return (
-        (not states or build.state in states)
+        (not states or not states.isdisjoint({build.state, build.blocked_state or build.state}))
         and (not branches or build.branch in branches)
         and (not commits or build.commit in commits)
         # The id by which `told` names who made the build.

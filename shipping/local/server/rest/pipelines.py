@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 KNOWN = {"name", "slug", "repository", "configuration", "steps", "default_branch", "env", "description"}
+SKIPPING = ("skip_queued_branch_builds", "cancel_running_branch_builds")
+NULLABLE = settings.FIELDS | set(SKIPPING) | {f"{name}_filter" for name in SKIPPING}
 FILTERS = ("name", "repository")
 
 
@@ -127,8 +129,8 @@ def _archived(request: Request, *, at: str | None) -> Response:
 async def _asked(request: Request) -> dict[str, Any]:
     """Return the request's fields: those of the settings with their nulls, the others without."""
     asked = await fields(request)
-    kept.only(asked, KNOWN | settings.FIELDS)
-    return {name: value for name, value in asked.items() if value is not None or name in settings.FIELDS}
+    kept.only(asked, KNOWN | NULLABLE)
+    return {name: value for name, value in asked.items() if value is not None or name in NULLABLE}
 
 
 def _changed(pipeline: Pipeline, asked: dict[str, Any]) -> Pipeline:
@@ -151,7 +153,19 @@ def _changed(pipeline: Pipeline, asked: dict[str, Any]) -> Pipeline:
         repository=text(asked, "repository", pipeline.repository),
         default_branch=text(asked, "default_branch", pipeline.default_branch),
         description=text(asked, "description", pipeline.description),
+        **_skipping(asked),
     )
+
+
+def _skipping(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return which older builds of a branch a new one replaces, as far as it is asked for; a null is "none"."""
+    found: dict[str, Any] = {}
+    for name in SKIPPING:
+        if name in asked:
+            found[name] = asked[name] is not None and kept.yes(asked, name, default=False)
+        if f"{name}_filter" in asked:
+            found[f"{name}_filter"] = kept.words(asked, f"{name}_filter") or ""
+    return found
 
 
 def _slug(name: str) -> str:

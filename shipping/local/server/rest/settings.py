@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from shipping.local.server.plane import Plane
 
 TEXTS = ("branch_configuration", "color", "emoji")
-SKIPPING = ("skip_queued_branch_builds", "cancel_running_branch_builds")
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(TEXTS),
-    **dict.fromkeys(SKIPPING, False),
-    **dict.fromkeys(f"{name}_filter" for name in SKIPPING),
     "allow_rebuilds": True,
     "cluster_id": None,
     "tags": None,
