@@ -21,6 +21,8 @@ FLOORS = {
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,
+    # What is wrong with a set-up: asks every client, and knows what jobs demand of agents.
+    "shipping.doctor": 5,
     "shipping.local": 5,
     "shipping.demo": 6,
     "shipping.cli": 7,
