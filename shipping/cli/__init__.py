@@ -22,6 +22,7 @@ COMMANDS = (
         "shipping.cli.pipeline:pipeline",
         "Decide a build's steps: preview, explain, lint, upload.",
     ),
+    ("Platform", "suites", "shipping.cli.suites:suites", "Learn how long tests take."),
     ("Platform", "slug", "shipping.cli.slug:slug", "Build, verify and fetch the deployable."),
     ("Platform", "doctor", "shipping.cli.doctor:doctor", "Say what is wrong with a set-up, with the fix."),
     ("Platform", "buildkite", "shipping.cli.buildkite:buildkite", "Set the app's pipelines up at Buildkite."),
