@@ -31,6 +31,15 @@ class Literally(dict[str, Any]):
     """A body whose nulls are meant. pybuildkite drops them: for its own methods None is "not given"."""
 
 
+class Declined(Refused):
+    """The API's own no, such as 404 or 422: its ``status`` and what it ``said``."""
+
+    def __init__(self, message: str, *, status: int, said: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.said = said
+
+
 class Rest(Buildkite):
     """pybuildkite's client at any address. Raises Refused, UsageError (token), InfraError; the token is in no message."""
 
@@ -60,6 +69,12 @@ class Rest(Buildkite):
     def create_build(self, organization: str, pipeline: str, build: Mapping[str, Any]) -> dict[str, Any]:
         """Create a build from its fields as the API names them."""
         return self._literally("POST", f"organizations/{organization}/pipelines/{pipeline}/builds", build)
+
+    def cancel_job(self, organization: str, pipeline: str, build: int, job: str) -> dict[str, Any]:
+        """Cancel one job; pybuildkite knows only of whole builds."""
+        return self._literally(
+            "PUT", f"organizations/{organization}/pipelines/{pipeline}/builds/{build}/jobs/{job}/cancel", {}
+        )
 
     def pages(self, call: Callable[..., Any], *arguments: object, **named: object) -> Iterator[dict[str, Any]]:
         """Yield every item of one of pybuildkite's lists, page after page."""
@@ -190,7 +205,7 @@ def _failure(method: str, url: str, failed: requests.Response | requests.Request
         )
     if status == 429 or status >= 500:
         return InfraError(f"could not {action}: {said}")
-    return Refused(f"cannot {action}: {said}")
+    return Declined(f"cannot {action}: {said}", status=status, said=_message(failed))
 
 
 def _message(response: requests.Response) -> str:
