@@ -59,21 +59,17 @@ def unblock(
     """
     from shipping.local.world.finding import Choice, name_of, one_of
 
-    given = answers(fields)
+    given, there = answers(fields), options(repo, state)
     with chosen(build, pipeline, repo, state) as (world, found):
-        again = f"ship local unblock {found.name}"
         waiting = [job for job in world.show(found)["jobs"] if job["type"] == "manual" and job["state"] == "blocked"]
-        choice = Choice(build=found, doing="unblock", none="nothing in it waits for a person", again=again)
+        choice = Choice(build=found, doing="unblock", none="nothing in it waits for a person", options=there)
         job = one_of(waiting, key, choice)
-        with declined(
-            f"unblock {name_of(job)!r} of build {found.number}", f"{again} --job {name_of(job)} --field KEY=VALUE"
-        ):
+        hint = choice.command(f"{name_of(job)} --field KEY=VALUE")
+        with declined(f"unblock {name_of(job)!r} of build {found.number}", hint):
             done = world.unblock(found, job["id"], given)
     if as_json:
         print_json(done)
-    tell(
-        f"unblocked {name_of(job)!r} of build {found.number}; follow it: ship local watch {found.name}{options(repo, state)}"
-    )
+    tell(f"unblocked {name_of(job)!r} of build {found.number}; follow it: ship local watch {found.name}{there}")
 
 
 @click.command()
@@ -104,15 +100,15 @@ def retry(
 
     if everything and key is not None:
         raise UsageError("cannot retry --all and --job at once", hint="ship local retry --all")
+    there = options(repo, state)
     with chosen(build, pipeline, repo, state) as (world, found):
-        again = f"ship local retry {found.name}"
         jobs = [job for job in world.jobs(found) if not job.get("retried")]
         failed = [job for job in jobs if job["state"] in FAILED and not job.get("soft_failed")]
-        choice = Choice(build=found, doing="retry", none="no job of it has failed", again=again)
+        choice = Choice(build=found, doing="retry", none="no job of it has failed", options=there)
         picked = failed if everything and failed else [one_of(failed if key is None else jobs, key, choice)]
         new = []
         for job in picked:
-            with declined(f"retry {name_of(job)!r} of build {found.number}", f"ship local show {found.name}"):
+            with declined(f"retry {name_of(job)!r} of build {found.number}", f"ship local show {found.name}{there}"):
                 new.append(world.retry(found, job["id"]))
             tell(f"retried {name_of(job)!r} of build {found.number}")
     if as_json:
@@ -138,21 +134,20 @@ def cancel(
     from shipping.local.world.client import OVER
     from shipping.local.world.finding import Choice, name_of, one_of
 
+    there = options(repo, state)
     with chosen(build, pipeline, repo, state) as (world, found):
         shown = world.show(found)
         if shown["state"] in OVER and not shown.get("blocked"):
             raise Refused(
                 f"cannot cancel build {found.number} of {found.pipeline!r}: it has ended, {shown['state']}",
-                hint="ship local ls",
+                hint=f"ship local ls{there}",
             )
         job: dict[str, Any] | None = None
         if key is not None:
-            choice = Choice(
-                build=found, doing="cancel", none="it has no job that goes on", again=f"ship local cancel {found.name}"
-            )
+            choice = Choice(build=found, doing="cancel", none="it has no job that goes on", options=there)
             going = [one for one in world.jobs(found) if one["finished_at"] is None]
             job = one_of(going, key, choice)
-        with declined(f"cancel build {found.number} of {found.pipeline!r}", f"ship local show {found.name}"):
+        with declined(f"cancel build {found.number} of {found.pipeline!r}", f"ship local show {found.name}{there}"):
             world.cancel(found, job["id"] if job else None)
         if as_json:
             print_json(world.show(found))

@@ -144,18 +144,17 @@ def log(
     Example: ship local log 3 --job tests
              ship local log -f
     """
-    from shipping.local.world.logs import Follower, chosen_jobs
+    from shipping.local.world.logs import Follower, named_jobs
 
     with chosen(build, pipeline, repo, state) as (world, found):
-        jobs = chosen_jobs(world, found, key)
-        if not following:
-            for job in jobs:
-                click.echo(f"=== {_named(job)} ({job['state']}, {job['id']})")
-                click.echo(world.log(found, job), nl=False)
+        if following:
+            follower = Follower(world, found, key, write=lambda text: click.echo(text, nl=False))
+            while not follower.look():
+                time.sleep(follower.pause)
             return
-        follower = Follower(world, found, key, write=lambda text: click.echo(text, nl=False))
-        while not follower.look():
-            time.sleep(follower.pause)
+        for job in named_jobs(world.jobs(found), found, key):
+            click.echo(f"=== {_named(job)} ({job['state']}, {job['id']})")
+            click.echo(world.log(found, job), nl=False)
 
 
 def _named(job: dict[str, Any]) -> str:

@@ -108,13 +108,17 @@ def matching(jobs: Iterable[dict[str, Any]], word: str) -> list[dict[str, Any]]:
 class Choice:
     """What is looked for among a build's jobs.
 
-    ``doing`` completes "cannot ...", ``none`` says why nothing can be meant, ``again`` is the command so far.
+    ``doing`` is the command's verb, ``none`` says why nothing can be meant, ``options`` mean the same world again.
     """
 
     build: Build
     doing: str
     none: str
-    again: str
+    options: str = ""
+
+    def command(self, job: str) -> str:
+        """Return the command by which the choice is not needed any more."""
+        return f"ship local {self.doing} {self.build.name} --job {job}{self.options}"
 
 
 def one_of(jobs: Sequence[dict[str, Any]], word: str | None, choice: Choice) -> dict[str, Any]:
@@ -126,14 +130,15 @@ def one_of(jobs: Sequence[dict[str, Any]], word: str | None, choice: Choice) -> 
     names = [name_of(job) for job in (found or jobs)]
     if not names:
         raise UsageError(
-            f"cannot {choice.doing} anything in {where}: {choice.none}", hint=f"ship local show {choice.build.name}"
+            f"cannot {choice.doing} anything in {where}: {choice.none}",
+            hint=f"ship local show {choice.build.name}{choice.options}",
         )
     if not found:
         raise UsageError(
             f"cannot {choice.doing} {word!r} in {where}{nearest(str(word), names)}",
-            hint=f"one of {', '.join(names)}: {choice.again} --job {names[0]}",
+            hint=f"one of {', '.join(names)}: {choice.command(names[0])}",
         )
     raise UsageError(
         f"cannot tell what to {choice.doing} in {where}: {', '.join(names)}",
-        hint=f"{choice.again} --job {names[0]}",
+        hint=choice.command(names[0]),
     )

@@ -22,9 +22,8 @@ SILENT = frozenset({"waiting", "scheduled", "limiting", "limited", "assigned", "
 SHARE = 0.2
 
 
-def chosen_jobs(world: World, build: Build, word: str | None) -> list[dict[str, Any]]:
-    """Return the command jobs that a word names, all of them without one. Raises UsageError where it names none."""
-    jobs = world.jobs(build)
+def named_jobs(jobs: list[dict[str, Any]], build: Build, word: str | None) -> list[dict[str, Any]]:
+    """Return the jobs that a word names, all of them without one. Raises UsageError where it names none."""
     found = jobs if word is None else matching(jobs, word)
     if not found and word is not None:
         names = list(dict.fromkeys(name_of(job) for job in jobs))
@@ -45,11 +44,16 @@ class Follower:
         self.pause = POLL
 
     def look(self) -> bool:
-        """Write what has come since the last look; True when nothing more will come."""
+        """Write what has come since the last look; True when nothing more will come.
+
+        Raises UsageError where the build has ended without a job of that name: until then one may be uploaded.
+        """
         began = time.monotonic()
         shown = self._world.show(self._build)
         jobs = [job for job in shown["jobs"] if job["type"] == "script"]
-        mine = jobs if self._word is None else matching(jobs, self._word)
+        ended = shown["state"] in OVER or bool(shown.get("blocked"))
+        known = ended or self._word is None or matching(jobs, self._word)
+        mine = named_jobs(jobs, self._build, self._word) if known else []
         named = self._word is None or len({name_of(job) for job in mine}) > 1
         for job in mine:
             # An attempt that was over and retried before we came is not what is happening.
@@ -58,7 +62,7 @@ class Follower:
                 self._tell(job, named=named)
         self.pause = max(POLL, (time.monotonic() - began) / SHARE)
         # Retries and uploads add jobs for as long as the build goes on; a word's own jobs may be over before.
-        over = shown["state"] in OVER or bool(shown.get("blocked")) or (self._word is not None and bool(mine))
+        over = ended or (self._word is not None and bool(mine))
         return over and all(job["state"] not in GOING_ON for job in mine)
 
     def _tell(self, job: dict[str, Any], *, named: bool) -> None:

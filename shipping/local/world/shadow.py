@@ -58,7 +58,8 @@ class Shadow:
             left.unlink()
         alternates = self.path / "objects" / "info" / "alternates"
         alternates.parent.mkdir(exist_ok=True)
-        _replace(alternates, os.fsencode(f"{self._quoted(self._objects)}\n"))
+        # Not quoted: a clone reads the line as it stands.
+        _replace(alternates, os.fsencode(f"{self._objects}\n"))
         shallow = Path(self._asked("rev-parse", "--path-format=absolute", "--git-path", "shallow"))
         if shallow.exists():
             _replace(self.path / "shallow", shallow.read_bytes())

@@ -10,7 +10,7 @@ import pytest
 from pipeline_gen.errors import Faults, UsageError
 from pipeline_gen.shell import LocalShell
 from shipping.local.world.folder import default_state
-from shipping.local.world.repository import needs, root_of, slug_of, slugs_of, source, state_of, top
+from shipping.local.world.repository import needs, root_of, slug_of, source, state_of, top
 
 if TYPE_CHECKING:
     from pathlib import Path
