@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,10 @@ from shipping.cli.local.where import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from shipping.local.world import Build, World
 
 FAILED = frozenset({"failed", "timed_out", "canceled", "expired"})
 
@@ -57,19 +61,40 @@ def unblock(
     Example: ship local unblock
              ship local unblock inbox/3 --job release --field region=eu --field reason="a fix"
     """
-    from shipping.local.world.finding import Choice, name_of, one_of
+    from shipping.local.world.finding import Choice, one_of
 
     given, there = answers(fields), options(repo, state)
     with chosen(build, pipeline, repo, state) as (world, found):
         waiting = [job for job in world.show(found)["jobs"] if job["type"] == "manual" and job["state"] == "blocked"]
         choice = Choice(build=found, doing="unblock", none="nothing in it waits for a person", options=there)
         job = one_of(waiting, key, choice)
-        hint = choice.command(f"{name_of(job)} --field KEY=VALUE")
-        with declined(f"unblock {name_of(job)!r} of build {found.number}", hint):
-            done = world.unblock(found, job["id"], given)
+        done = answer(world, found, job, given, there)
     if as_json:
         print_json(done)
-    tell(f"unblocked {name_of(job)!r} of build {found.number}; follow it: ship local watch {found.name}{there}")
+    tell(f"follow it: ship local watch {found.name}{there}")
+
+
+def answer(
+    world: World, build: Build, job: dict[str, Any], given: Mapping[str, str | list[str]], there: str
+) -> dict[str, Any]:
+    """Unblock the job with the answers; what it does not take is told with the command that it would take."""
+    from shipping.local.world.finding import name_of
+
+    example = f"ship local unblock {build.name} --job {name_of(job)}{fields_of(job)}{there}"
+    with declined(f"unblock {name_of(job)!r} of build {build.number} of {build.pipeline!r}", example):
+        done = world.unblock(build, job["id"], given)
+    tell(f"unblocked {name_of(job)!r} of build {build.number} of {build.pipeline!r}")
+    return done
+
+
+def fields_of(job: Mapping[str, Any]) -> str:
+    """Return the options that answer what a block asks: of each question its default, its first choice, or a word."""
+    words: list[str] = []
+    for field in job.get("fields") or ():
+        default = field["default"] if isinstance(field["default"], str) else next(iter(field["default"]), "")
+        value = default or next((option["value"] for option in field["options"]), "VALUE")
+        words += ["--field", f"{field['key']}={value}"]
+    return f" {shlex.join(words)}" if words else ""
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_gen.errors import UsageError
+from shipping.cli.local.acting import answer
 from shipping.cli.local.following import follow, judge
 from shipping.cli.local.where import (
     answers,
@@ -79,7 +80,7 @@ def build(
     """
     from pipeline_gen.shell import LocalShell
     from shipping.local.world.client import PullRequest
-    from shipping.local.world.starting import Start, start
+    from shipping.local.world.starting import Start, first_question, start
 
     if worktree and commit:
         raise UsageError("cannot build --commit and --worktree at once", hint="ship local build --worktree")
@@ -99,6 +100,8 @@ def build(
         with declined(f"build commit {what.commit[:12]} of {what.branch!r}", f"ship local ls{there}"):
             started = start(world, shell, what, asked, say=tell)
         tell(f"build {started.number} of {started.pipeline}: {started.url}")
+        if asked.answers:
+            answer(world, started, first_question(world, started), asked.answers, there)
         shown = follow(world, started) if wait else world.show(started)
         if as_json:
             print_json(shown)

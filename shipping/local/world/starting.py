@@ -1,4 +1,4 @@
-"""Starting a build: its pipeline made ready, lent the repository that this build is of, its first question answered."""
+"""Starting a build: its pipeline made ready, lent the repository that this build is of, and its first question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What was asked for beside the commit. ``answers`` are for the input or block step that the pipeline begins with."""
+    """What was asked for beside the commit. ``answers`` will be given to the step that the pipeline begins with."""
 
     pipeline: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -39,11 +39,12 @@ def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callab
             f"cannot answer {', '.join(map(repr, asked.answers))}: the pipeline {slug!r} does not begin with a question",
             hint="leave --field out; once the build waits for a person: ship local unblock --field KEY=VALUE",
         )
-    started = _build(world, slug, found, configuration, what, asked)
-    if asked.answers:
-        waiting = next(job for job in world.show(started)["jobs"] if job["type"] == "manual")
-        world.unblock(started, waiting["id"], asked.answers)
-    return started
+    return _build(world, slug, found, configuration, what, asked)
+
+
+def first_question(world: World, build: Build) -> dict[str, Any]:
+    """Return the job of the step that the pipeline begins with, which is a question."""
+    return next(job for job in world.show(build)["jobs"] if job["type"] == "manual")
 
 
 def _configuration(found: dict[str, Any] | None, git: Git, what: Source, slug: str, say: Callable[[str], None]) -> str:
