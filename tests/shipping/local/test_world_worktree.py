@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import signal
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -368,3 +371,41 @@ def test_a_branch_must_be_one(repository: Repository, tmp_path: Path) -> None:
     """As git would have it called."""
     with pytest.raises(UsageError, match=r"cannot call a branch 'a\.\.b'"):
         uncommitted(worktree(repository.root, tmp_path / "state"), branch="a..b", message=None)
+
+
+SNAPSHOT = """
+import os, sys
+from pathlib import Path
+from pipeline_gen.shell import LocalShell
+from shipping.local.world.worktree import Worktree
+worktree = Worktree(shell=LocalShell(), root=Path(sys.argv[1]), folder=Path(sys.argv[2]), env=os.environ)
+print("begins", flush=True)
+worktree.snapshot("main")
+print("done", flush=True)
+"""
+
+
+def test_killed_anywhere_it_leaves_the_repository_alone(repository: Repository, tmp_path: Path) -> None:
+    """After any part of a start, and of a later one; what is left is mended by the next that is let live."""
+    repository.git("branch", "other")
+    before = as_it_is(repository)
+    ended = 0
+    for number in range(21):
+        if number % 7 == 0:
+            repository.write({"untracked": f"change {number}"})
+            before = as_it_is(repository)
+        argv = [sys.executable, "-c", SNAPSHOT, str(repository.root), str(tmp_path / f"state-{number % 3}")]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begins\n"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=number * 0.02)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            ended += process.stdout.readline() == "done\n"
+        assert as_it_is(repository) == before
+
+    assert ended < 21
+    snapshots = [worktree(repository.root, tmp_path / f"state-{number}").snapshot("main") for number in range(3)]
+    assert len({snapshot.commit for snapshot in snapshots}) == 1
+    assert fetched(snapshots[0], tmp_path / "agent") == EXPECTED | {"untracked": "change 14"}
