@@ -64,7 +64,7 @@ def as_it_is(repository: Repository) -> dict[str, str]:
         if path.is_file() and not path.is_symlink()
     }
     said = {
-        words: repository.git(*words.split())
+        words: repository.git("-c", "core.fsmonitor=false", *words.split())
         for words in (
             "--no-optional-locks status --porcelain=v2 --branch",
             "for-each-ref",
@@ -116,7 +116,7 @@ def hooks(repository: Repository) -> None:
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(f"#!/bin/sh\ntouch .git/{name}-ran\n")
         hook.chmod(0o755)
-    repository.git("config", "core.fsmonitor", str(repository.root / ".git" / "hooks" / "fsmonitor"))
+    repository.git("config", "core.fsmonitor", ".git/hooks/fsmonitor")
 
 
 def signing(repository: Repository) -> None:
