@@ -15,6 +15,9 @@ FLOORS = {
     "shipping.memory": 1,
     "shipping.buildkite": 1,
     "shipping.processes": 1,
+    "shipping.launcher": 1,
+    # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
+    "shipping.pipelines": 2,
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,

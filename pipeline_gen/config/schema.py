@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline_gen.config import values
+from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
+from pipeline_gen.config.plugins import Plugins, parse_plugins
 from pipeline_gen.config.section import Section
 
 if TYPE_CHECKING:
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
     from pipeline_gen.errors import Fault
 
 Selection = Literal["off", "shadow", "on"]
-Queue = Literal["plan", "tests", "slug"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
+DEFAULT_PLUGINS = Plugins()
 DEFAULT_TARGET = 180.0
 DEFAULT_HANG = 300.0
 
@@ -73,23 +75,6 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plugins:
-    """Where generated steps take our plugins from: a path in the repository (any agent)."""
-
-    source: str = ".buildkite/plugins"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buildkite:
-    """What the pipelines must know of the organization: the queue of each kind of job."""
-
-    queues: dict[str, str]
-
-    def queue(self, kind: Queue) -> str:
-        return self.queues.get(kind, "default")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One app's configuration, checked. A stage that is absent here is absent from the pipeline."""
 
@@ -98,8 +83,8 @@ class Config:
     bucket: str | None = None
     home: str | None = None
     ignore: tuple[str, ...] = DEFAULT_IGNORE
-    plugins: Plugins = Plugins()
-    buildkite: Buildkite = Buildkite(queues={})
+    plugins: Plugins = DEFAULT_PLUGINS
+    buildkite: Buildkite = NOTHING
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
     regions: tuple[Region, ...] = ()
@@ -151,8 +136,8 @@ def parse(data: object, faults: list[Fault]) -> Config:
         bucket=top.optional("bucket", values.bucket, None),
         home=top.optional("home", values.name, None),
         ignore=top.optional("ignore", values.several(values.pattern), DEFAULT_IGNORE),
-        plugins=_plugins(top.section("plugins")),
-        buildkite=_buildkite(top.section("buildkite")),
+        plugins=parse_plugins(top.section("plugins")),
+        buildkite=parse_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
@@ -160,32 +145,6 @@ def parse(data: object, faults: list[Fault]) -> Config:
     top.close()
     _rules(config, top)
     return config
-
-
-def _plugins(section: Section | None) -> Plugins:
-    if section is None:
-        return Plugins()
-    source = section.optional("source", values.path, Plugins().source)
-    section.later("version")
-    section.close()
-    return Plugins(source=source)
-
-
-def _buildkite(section: Section | None) -> Buildkite:
-    if section is None:
-        return Buildkite(queues={})
-    section.later("organization", "cluster")
-    queues: dict[str, str] = {}
-    named = section.section("queues")
-    if named is not None:
-        named.later("deploy", "control")
-        for kind in ("plan", "tests", "slug"):
-            queue = named.optional(kind, values.text, "")
-            if queue:
-                queues[kind] = queue
-        named.close()
-    section.close()
-    return Buildkite(queues=queues)
 
 
 def _suite(section: Section) -> Suite:

@@ -43,11 +43,11 @@ def chosen(text: str | None, pipeline: str | None, repo: Path, state: Path | Non
     """Open the world and find the build that the words mean; raises UsageError where there is none."""
     from pipeline_gen.shell import LocalShell
     from shipping.local.world.finding import Asked, find
-    from shipping.local.world.repository import slugs_of, top
+    from shipping.local.world.repository import apps_of, top
 
     root = top(LocalShell(), repo)
     try:
-        usual = slugs_of(root) if root is not None else ()
+        usual = tuple(apps_of(root)) if root is not None else ()
     except ShipError:
         usual = ()  # a wrong configuration must not keep one from looking at what it did
     command = f"ship local {click.get_current_context().info_name}"
@@ -94,12 +94,12 @@ def answers(given: tuple[str, ...]) -> dict[str, str | list[str]]:
 @contextmanager
 def declined(doing: str, hint: str) -> Iterator[None]:
     """Tell the API's no in a person's words: what was attempted, what it said, what helps."""
-    from shipping.buildkite.rest import Declined
+    from shipping.buildkite.answers import Declined
 
     try:
         yield
     except Declined as error:
-        raise Refused(f"cannot {doing}: {error.said or error.status}", hint=hint) from error
+        raise Refused(f"cannot {doing}: {error.said or error.message}", hint=hint) from error
 
 
 def tell(line: str) -> None:

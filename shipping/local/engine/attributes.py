@@ -38,6 +38,10 @@ COMMAND = EVERY | {
     "skip",
     "signature",
     "notify",
+    "concurrency",
+    "concurrency_group",
+    "concurrency_method",
+    "cancel_on_build_failing",
 }
 WAIT = EVERY | {"wait", "continue_on_failure"}
 GROUP = EVERY | {"group", "steps", "skip", "notify"}
@@ -51,11 +55,7 @@ COMMAND_LATER = frozenset(
     {
         "branches",
         "cache",
-        "cancel_on_build_failing",
         "checkout",
-        "concurrency",
-        "concurrency_group",
-        "concurrency_method",
         "if",
         "if_changed",
         "image",

@@ -127,7 +127,12 @@ class _Reader:
             else self.defaults["priority"],
             skip=self.read(where, named, "skip", values.skip) or _inherited_skip(group),
             signature=named.get("signature"),
+            concurrency=self.read(where, named, "concurrency", values.slots),
+            concurrency_group=self.read(where, named, "concurrency_group", values.concurrency_group),
+            cancel_on_build_failing=self.read(where, named, "cancel_on_build_failing", values.flag),
         )
+        self.read(where, named, "concurrency_method", values.concurrency_method)
+        self.blame(where, values.unpaired(named))
         return self.placed(where, named, body, group)
 
     def wait(self, where: str, named: dict[str, Any], group: Step | None) -> Step:

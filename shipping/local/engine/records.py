@@ -14,6 +14,7 @@ class JobState(StrEnum):
     WAITING = "waiting"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
+    LIMITED = "limited"
     SCHEDULED = "scheduled"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
@@ -32,7 +33,10 @@ class JobState(StrEnum):
 TAKEN = frozenset({JobState.ACCEPTED, JobState.RUNNING, JobState.CANCELING, JobState.TIMING_OUT})
 """An agent works on it: the job's token is good, and only the agent's report or its loss ends it."""
 
-ACTIVE = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
+HOLDING = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
+"""It may run or runs: it holds a slot of its concurrency group."""
+
+ACTIVE = HOLDING | {JobState.LIMITED}
 ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING, JobState.BLOCKED}
 GIVEN_UP = frozenset({JobState.WAITING_FAILED, JobState.BLOCKED_FAILED})
 """It never ran because of what came before; when that is retried, it waits again."""
@@ -159,8 +163,8 @@ class RetryRule:
     """One entry of ``retry.automatic``; conditions are ANDed, an empty one does not ask. ``*`` is a string here as there."""
 
     exit_status: tuple[int | str, ...] = ()
-    signal: str = ""
-    signal_reason: str = ""
+    signal: tuple[str, ...] = ()
+    signal_reason: tuple[str, ...] = ()
     limit: int = 2
 
 
@@ -173,7 +177,10 @@ class ManualRetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all."""
+    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all.
+
+    ``concurrency`` is how many jobs of its ``concurrency_group`` may hold a slot when one of these takes one.
+    """
 
     command: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -188,6 +195,9 @@ class Command:
     priority: int = 0
     skip: str = ""
     signature: Any = None
+    concurrency: int | None = None
+    concurrency_group: str = ""
+    cancel_on_build_failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,20 +5,37 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from shipping.local.engine.concurrency import admit, stuck
 from shipping.local.engine.dependencies import Graph, Verdict
-from shipping.local.engine.records import ACTIVE, Block, Command, Input, Job, JobState, Step, Trigger
+from shipping.local.engine.records import ACTIVE, Block, BuildState, Command, Input, Job, JobState, Step, Trigger
 from shipping.local.engine.rollup import roll_up
 from shipping.local.engine.triggers import carry, request
+from shipping.local.engine.withdraw import withdraw
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
 
+BROKEN = frozenset({BuildState.FAILING, BuildState.FAILED})
+"""A build that is one of these has told its jobs before; one retried by hand is not canceled for what failed earlier."""
+
 
 def settle(draft: Draft, build_id: str) -> None:
-    """Move the build's waiting jobs until nothing moves any more, then roll up its state, and tell the builds around it.
+    """Move the build's waiting jobs until nothing moves any more, roll up its state, and hand on what it sets free.
+
+    What becomes of it is told to the builds that it was triggered by and that it triggers, and so on.
 
     What is scheduled stays so: a wait that is uploaded later, before it, does not take it back.
     """
+    _settle_around(draft, build_id)
+    admit(draft)
+    while (member := stuck(draft)) is not None:
+        reason = f"it waits for a step that stands behind it in concurrency group {member.group!r}"
+        draft.put(_doomed(member.job, draft.step(member.job), reason, draft.at))
+        _settle_around(draft, member.job.build)
+        admit(draft)
+
+
+def _settle_around(draft: Draft, build_id: str) -> None:
     unsettled = [build_id]
     while unsettled:
         one = unsettled.pop()
@@ -27,9 +44,23 @@ def settle(draft: Draft, build_id: str) -> None:
 
 
 def _settle(draft: Draft, build_id: str) -> None:
-    while _release(draft, build_id) or _give_up(draft, build_id):
-        pass
-    roll_up(draft, build_id)
+    before = draft.build(build_id).state
+    while True:
+        while _release(draft, build_id) or _give_up(draft, build_id):
+            pass
+        roll_up(draft, build_id)
+        if before in BROKEN or draft.build(build_id).state is not BuildState.FAILING:
+            return
+        before = BuildState.FAILING
+        _fail_fast(draft, build_id)
+
+
+def _fail_fast(draft: Draft, build_id: str) -> None:
+    """The build has begun to fail: what asked for it (``cancel_on_build_failing``) goes, running, limited or waiting."""
+    for job in list(draft.jobs(build_id).values()):
+        body = draft.step(job).body
+        if isinstance(body, Command) and body.cancel_on_build_failing:
+            withdraw(draft, job, "canceled because the build is failing (cancel_on_build_failing)")
 
 
 def _waiting(draft: Draft, build_id: str) -> list[Job]:
@@ -67,6 +98,8 @@ def _released(job: Job, step: Step, at: float) -> Job:
         return replace(job, state=JobState.PASSED, finished_at=at)
     if step.body.skip:
         return replace(job, state=JobState.SKIPPED, reason=step.body.skip, finished_at=at)
+    if isinstance(step.body, Command) and step.body.concurrency is not None:
+        return replace(job, state=JobState.LIMITED)
     return replace(job, state=JobState.SCHEDULED, scheduled_at=at)
 
 

@@ -162,14 +162,12 @@ class World:
 
     def find(self, pipeline: str, number: int) -> Build | None:
         """Return the build, None where there is none of this number."""
-        from shipping.buildkite.rest import Declined
+        from shipping.buildkite.answers import Absent
 
         try:
             shown = self.api.builds().get_build_by_number(self.organization, pipeline, number)
-        except Declined as error:
-            if error.status == 404:
-                return None
-            raise
+        except Absent:
+            return None
         return Build(pipeline=pipeline, number=number, url=str(shown["web_url"]))
 
     def unblock(self, build: Build, job: str, fields: Mapping[str, str | list[str]]) -> dict[str, Any]:

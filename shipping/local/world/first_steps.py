@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -22,39 +23,39 @@ PLACES = tuple(
 """Where `buildkite-agent pipeline upload` looks."""
 SUFFIXES = ("yml", "yaml", "json")
 LAUNCHER = ".buildkite/ship"
-# How every configuration of ours begins: another one is somebody's own, and stays.
-OURS = 'steps:\n  - label: ":pipeline: upload"\n'
+# What is written here, and may be written again: any other configuration is somebody's own, and stays.
+OURS = re.compile(r'steps:\n  - label: ":pipeline: upload"\n    command: "[^"\n]*"\n')
 
 
-def first_steps(git: Git, commit: str, slug: str, *, folder: Path) -> str:
+def first_steps(git: Git, commit: str, app: str, *, folder: Path) -> str:
     """Return the first step of a pipeline whose settings are ours to write. Raises UsageError where nothing would follow.
 
     An app's own pipeline file goes before the repository's; where there is neither, its configuration is enough.
     ``folder`` is where a person would write one: what lies there uncommitted is told.
     """
     there = set(git.files(commit, ".buildkite", "buildkite", *(place for place in PLACES if "/" not in place)))
-    own = [name for suffix in SUFFIXES if (name := f".buildkite/pipeline.{slug}.{suffix}") in there]
+    own = [name for suffix in SUFFIXES if (name := f".buildkite/pipeline.{app}.{suffix}") in there]
     if own:
         return _running(f"buildkite-agent pipeline upload {own[0]}")
     common = [place for place in PLACES if place in there]
     if len(common) > 1:
         raise UsageError(
-            f"cannot build {slug!r}: commit {commit[:7]} has {' and '.join(common)}, and the agent takes only one",
+            f"cannot build {app!r}: commit {commit[:7]} has {' and '.join(common)}, and the agent takes only one",
             hint=f"git rm {common[1]}",
         )
     if common:
         return UPLOAD
     ship = LAUNCHER if LAUNCHER in there else "ship"
-    if f".buildkite/shipping.{slug}.yml" in there:
-        return _running(f"{ship} pipeline upload --app {slug}")
+    if f".buildkite/shipping.{app}.yml" in there:
+        return _running(f"{ship} pipeline upload --app {app}")
     if ".buildkite/shipping.yml" in there:
         return _running(f"{ship} pipeline upload")
-    raise _nothing_to_upload(folder, commit, slug)
+    raise _nothing_to_upload(folder, commit, app)
 
 
 def is_ours(pipeline: dict[str, Any]) -> bool:
     """Say whether the pipeline's steps were written here, so that they may be written again."""
-    return str(pipeline.get("configuration", "")).startswith(OURS)
+    return OURS.fullmatch(str(pipeline.get("configuration", ""))) is not None
 
 
 def left_out(git: Git, commit: str) -> str:
@@ -88,11 +89,11 @@ def _documents(text: bytes) -> int:
 
 
 def _running(command: str) -> str:
-    return f'{OURS}    command: "{command}"\n'
+    return f'steps:\n  - label: ":pipeline: upload"\n    command: "{command}"\n'
 
 
-def _nothing_to_upload(folder: Path, commit: str, slug: str) -> UsageError:
-    message = f"cannot build {slug!r}: commit {commit[:7]} has no .buildkite/pipeline.yml"
+def _nothing_to_upload(folder: Path, commit: str, app: str) -> UsageError:
+    message = f"cannot build {app!r}: commit {commit[:7]} has no .buildkite/pipeline.yml"
     if any((folder / place).is_file() for place in PLACES):
         return UsageError(f"{message}, though the folder has one", hint="commit it, or: ship local build --worktree")
     return UsageError(

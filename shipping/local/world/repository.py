@@ -112,18 +112,19 @@ def configurations(root: Path) -> tuple[Config, ...]:
     return tuple(load(file) for file in sorted({*folder.glob("shipping.yml"), *folder.glob("shipping.*.yml")}))
 
 
-def slugs_of(root: Path) -> tuple[str, ...]:
-    """Return a repository's pipeline slugs: one for each app, else one of the folder's name as Buildkite writes it."""
-    apps = tuple(config.app for config in configurations(root))
-    return apps or (re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "pipeline",)
+def apps_of(root: Path) -> dict[str, str]:
+    """Return the apps of a repository by their pipeline slugs; one without apps is one, called as its folder."""
+    found = {config.buildkite.pipeline_slug(config.app): config.app for config in configurations(root)}
+    name = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "pipeline"
+    return found or {name: name}
 
 
 def slug_of(root: Path) -> str:
     """Return the repository's one pipeline slug. Raises UsageError where it has several apps."""
-    slugs = slugs_of(root)
+    slugs = tuple(apps_of(root))
     if len(slugs) > 1:
         raise UsageError(
-            f"cannot tell which pipeline to build: the repository has the apps {', '.join(slugs)}",
+            f"cannot tell which pipeline to build: the repository has the pipelines {', '.join(slugs)}",
             hint=f"ship local build --pipeline {slugs[0]}",
         )
     return slugs[0]

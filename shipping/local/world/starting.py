@@ -9,10 +9,11 @@ from pipeline_gen.errors import UsageError
 from pipeline_gen.git import Git
 from shipping.local.world.client import check_slug
 from shipping.local.world.first_steps import first_steps, is_ours, left_out, question
-from shipping.local.world.repository import slug_of
+from shipping.local.world.repository import apps_of, slug_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pipeline_gen.shell import Shell
     from shipping.local.world.client import Build, PullRequest, World
@@ -32,8 +33,9 @@ class Start:
 def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callable[[str], None]) -> Build:
     """Start the build. Raises UsageError before anything is created where it could not come to anything."""
     slug = check_slug(asked.pipeline or slug_of(what.root))
+    app = check_slug(_app(what.root, slug))
     found = next((one for one in world.pipelines() if one["slug"] == slug), None)
-    configuration = _configuration(found, Git(shell, what.repository), what, slug, say)
+    configuration = _configuration(found, Git(shell, what.repository), what, app, say)
     if asked.answers and question(configuration) is None:
         raise UsageError(
             f"cannot answer {', '.join(map(repr, asked.answers))}: the pipeline {slug!r} does not begin with a question",
@@ -42,16 +44,24 @@ def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callab
     return _build(world, slug, found, configuration, what, asked)
 
 
+def _app(root: Path, slug: str) -> str:
+    """Return the app whose pipeline it is. A configuration that is wrong by now is not in the way of a named pipeline."""
+    try:
+        return apps_of(root).get(slug, slug)
+    except UsageError:
+        return slug
+
+
 def first_question(world: World, build: Build) -> dict[str, Any]:
     """Return the job of the step that the pipeline begins with, which is a question."""
     return next(job for job in world.show(build)["jobs"] if job["type"] == "manual")
 
 
-def _configuration(found: dict[str, Any] | None, git: Git, what: Source, slug: str, say: Callable[[str], None]) -> str:
+def _configuration(found: dict[str, Any] | None, git: Git, what: Source, app: str, say: Callable[[str], None]) -> str:
     """Return the pipeline's steps: somebody's own where it has such, else ours, by what the commit holds."""
     if found is not None and not is_ours(found):
         return str(found["configuration"])
-    configuration = first_steps(git, what.commit, slug, folder=what.root)
+    configuration = first_steps(git, what.commit, app, folder=what.root)
     note = left_out(git, what.commit)
     if note:
         say(f"note: {note}")
@@ -65,7 +75,9 @@ def _build(
 
     Afterwards it names the repository itself again, or what its owner wrote: the page's New Build is of that.
     """
-    lasting = str(what.root.resolve()) if found is None or is_ours(found) else str(found["repository"])
+    own = str(what.root.resolve())
+    # A path is one that was written here; a URL is its owner's.
+    lasting = own if found is None or str(found["repository"]).startswith("/") else str(found["repository"])
     lent = str(what.repository.resolve())
     if found is None:
         world.create_pipeline(slug, what.repository, configuration=configuration)

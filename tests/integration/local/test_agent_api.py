@@ -274,3 +274,14 @@ def test_an_agent_is_told_to_go(rest: Rest, agent: FakeAgent) -> None:
     assert agent.call("GET", "/ping").json["action"] == "disconnect"
     assert agent.call("POST", "/disconnect").status == 200
     assert rest.call("GET", "/agents").json == []
+
+
+def test_what_newer_agents_and_autoscalers_ask_for(control: ControlInfo, agent: FakeAgent) -> None:
+    """A registration token says whose it is; pausing and metrics are refused by name."""
+    own = f"Token {control.agent_token}"
+
+    assert call(control, "GET", "/v3/token", authorization=own).json["organization_slug"] == "local"
+    assert agent.call("GET", "/token").status == 401
+    for method, path in (("POST", "/pause"), ("POST", "/resume"), ("GET", "/metrics")):
+        answer = agent.call(method, path)
+        assert (answer.status, path[1:] in answer.message) == (422, True)

@@ -432,7 +432,7 @@ def test_what_a_build_begins_with_follows_from_the_commit(place: Place, tmp_path
         code, out, said = place.ship("build", "--repo", str(root), "--json", *more)
         assert (code, jobs_of(json.loads(out))) == (0, [command]), said
     assert place.ship("build", "--repo", str(tmp_path / "apps"))[2].splitlines() == [
-        "ship: cannot tell which pipeline to build: the repository has the apps api, web",
+        "ship: cannot tell which pipeline to build: the repository has the pipelines api, web",
         "hint: ship local build --pipeline api",
     ]
 

@@ -59,9 +59,6 @@ def test_a_group_stands_before_its_steps() -> None:
         "if",
         "branches",
         "matrix",
-        "concurrency",
-        "concurrency_group",
-        "cancel_on_build_failing",
         "secrets",
         "if_changed",
     ],
@@ -173,7 +170,7 @@ def test_retry_rules() -> None:
     rules = [{"exit_status": [-1, 3], "limit": 1}, {"signal_reason": "agent_stop"}, {"limit": 4}]
     assert one({"command": "x", "retry": {"automatic": rules}}).automatic == (
         RetryRule(exit_status=(-1, 3), limit=1),
-        RetryRule(signal_reason="agent_stop"),
+        RetryRule(signal_reason=("agent_stop",)),
         RetryRule(exit_status=("*",), limit=4),
     )
 
