@@ -81,14 +81,15 @@ class Git:
         done = self._run("cat-file", "blob", f"{commit}:{path}")
         return done.out if done.code == 0 else None
 
-    def files(self, commit: str = "HEAD") -> tuple[str, ...]:
-        """Return every path of the commit's tree."""
-        out = self._must("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+    def files(self, commit: str = "HEAD", *under: str) -> tuple[str, ...]:
+        """Return every path of the commit's tree, or those that are, or are below, one of the named paths."""
+        out = self._must("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, *under)
         return tuple(path for path in out.split("\0") if path)
 
     def dirty(self) -> tuple[str, ...]:
         """Return the paths with uncommitted changes, untracked files included."""
-        out = self._must("status", "--porcelain", "-z", "--no-renames")
+        # Without locks: otherwise git takes the occasion to rewrite the index, under the hands of whoever works there.
+        out = self._must("--no-optional-locks", "status", "--porcelain", "-z", "--no-renames")
         return tuple(entry[3:] for entry in out.split("\0") if entry)
 
     def is_shallow(self) -> bool:

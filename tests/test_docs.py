@@ -12,6 +12,7 @@ import yaml
 from pipeline_gen import config
 from pipeline_gen.config import Buildkite, Config, Layer, Plugins, Region, ShardLimits, Suite
 from pipeline_gen.lint import lint
+from shipping.cli.local import local
 from tests.oracle import assert_valid
 
 if TYPE_CHECKING:
@@ -71,3 +72,14 @@ def test_links_within_the_documents_lead_somewhere() -> None:
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/README.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_command_of_the_local_buildkite_is_documented() -> None:
+    """Each has a heading and no heading is of another; every option is one that the page, or its help, knows."""
+    page = (ROOT / "docs" / "local.md").read_text()
+
+    headings = re.findall(r"^### `ship local (\w+)`$", page, re.MULTILINE)
+
+    assert sorted(headings) == sorted(local.commands)
+    known = {option for command in local.commands.values() for one in command.params for option in one.opts}
+    assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.sub(r"ship local", "", page))) <= known

@@ -2,7 +2,7 @@
 
 ShipError
 ├── UsageError  401, 403: the token
-├── Refused     other 4xx
+├── Declined    other 4xx (a Refused)
 │   ├── Absent  404: not there, or not for this token to see
 │   └── Invalid 422: which field, and what is wrong with it
 └── InfraError  429, 5xx, no answer
@@ -25,11 +25,19 @@ LONGEST_PAUSE = 65.0  # the rate limit's window is a minute
 TOKENS = "https://buildkite.com/user/api-access-tokens"
 
 
-class Absent(Refused):
+class Declined(Refused):
+    """The API's own no; ``said`` is its reason, for whoever can say better what was attempted."""
+
+    def __init__(self, message: str, *, said: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.said = said
+
+
+class Absent(Declined):
     """There is no such thing; Buildkite says the same of what the token's owner may not see."""
 
 
-class Invalid(Refused):
+class Invalid(Declined):
     """What was sent cannot be; nothing was changed."""
 
 
@@ -61,7 +69,8 @@ def failure(method: str, url: str, failed: requests.Response | requests.RequestE
     if not isinstance(failed, requests.Response):
         return InfraError(f"could not {action}: {type(failed).__name__}")
     status = failed.status_code
-    said = f"{status} {_message(failed)}".strip()
+    reason = _message(failed)
+    said = f"{status} {reason}".strip()
     if status in {401, 403}:
         return UsageError(f"cannot {action}: the token was refused ({said})", hint=_scope_hint(status, method, url))
     if status == 429:
@@ -74,9 +83,10 @@ def failure(method: str, url: str, failed: requests.Response | requests.RequestE
     if status == 404:
         return Absent(
             f"cannot {action}: {said}",
+            said=reason,
             hint="check its name and the organization's; what the token's owner may not see is not found either",
         )
-    return Invalid(f"cannot {action}: {said}") if status == 422 else Refused(f"cannot {action}: {said}")
+    return (Invalid if status == 422 else Declined)(f"cannot {action}: {said}", said=reason)
 
 
 def _scope_hint(status: int, method: str, url: str) -> str:

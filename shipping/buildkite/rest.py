@@ -61,6 +61,12 @@ class Rest(Buildkite):
         """Create a build from its fields as the API names them."""
         return self._literally("POST", f"organizations/{organization}/pipelines/{pipeline}/builds", build)
 
+    def cancel_job(self, organization: str, pipeline: str, build: int, job: str) -> dict[str, Any]:
+        """Cancel one job; pybuildkite knows only of whole builds."""
+        return self._literally(
+            "PUT", f"organizations/{organization}/pipelines/{pipeline}/builds/{build}/jobs/{job}/cancel", {}
+        )
+
     def pages(self, call: Callable[..., Any], *arguments: object, **named: object) -> Iterator[dict[str, Any]]:
         """Yield every item of one of pybuildkite's lists, page after page."""
         page = 1

@@ -136,6 +136,7 @@ def _create(organization: Organization, desired: Desired, found: Found) -> Mappi
         if not desired.teams:
             raise Invalid(
                 error.message,
+                said=error.said,
                 hint="where Teams are on, only administrators create pipelines without one: set buildkite/teams",
             ) from error
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import time
@@ -37,6 +38,11 @@ class Build:
     pipeline: str
     number: int
     url: str
+
+    @property
+    def name(self) -> str:
+        """The words by which commands name it."""
+        return f"{self.pipeline}/{self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +121,7 @@ class World:
 
     def create_pipeline(self, slug: str, repository: Path, *, configuration: str = UPLOAD) -> dict[str, Any]:
         """Create the pipeline, or return the one that has this slug, its repository and first steps made these."""
-        if not SLUG.fullmatch(slug):
-            raise UsageError(
-                f"cannot call a pipeline {slug!r}",
-                hint="a pipeline slug is lower-case letters and digits, joined by hyphens",
-            )
-        settings = {"name": slug, "repository": str(repository.resolve()), "configuration": configuration}
+        settings = {"name": check_slug(slug), "repository": str(repository.resolve()), "configuration": configuration}
         found = next((one for one in self.pipelines() if one["slug"] == slug), None)
         if found is None:
             return self.api.create_pipeline(self.organization, settings)
@@ -146,6 +147,46 @@ class World:
             fields |= {"pull_request_id": pull_request.number, "pull_request_base_branch": pull_request.base}
         created = self.api.create_build(self.organization, pipeline, fields)
         return Build(pipeline=pipeline, number=int(created["number"]), url=str(created["web_url"]))
+
+    def builds(
+        self, pipeline: str | None = None, *, branch: str | None = None, limit: int = 20
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the newest builds as REST shows them, of one pipeline or of all."""
+        api = self.api.builds()
+        chosen = {} if branch is None else {"branch": branch}
+        if pipeline is None:
+            found = self.api.pages(api.list_all_for_org, self.organization, **chosen)
+        else:
+            found = self.api.pages(api.list_all_for_pipeline, self.organization, pipeline, **chosen)
+        return itertools.islice(found, limit)
+
+    def find(self, pipeline: str, number: int) -> Build | None:
+        """Return the build, None where there is none of this number."""
+        from shipping.buildkite.answers import Absent
+
+        try:
+            shown = self.api.builds().get_build_by_number(self.organization, pipeline, number)
+        except Absent:
+            return None
+        return Build(pipeline=pipeline, number=number, url=str(shown["web_url"]))
+
+    def unblock(self, build: Build, job: str, fields: Mapping[str, str | list[str]]) -> dict[str, Any]:
+        """Unblock a block or input step with the answers to its fields."""
+        api, where = self.api.jobs(), (self.organization, build.pipeline, build.number)
+        done: dict[str, Any] = api.unblock_job(*where, job, dict(fields))
+        return done
+
+    def retry(self, build: Build, job: str) -> dict[str, Any]:
+        """Retry a job; return the new one."""
+        new: dict[str, Any] = self.api.jobs().retry_job(self.organization, build.pipeline, build.number, job)
+        return new
+
+    def cancel(self, build: Build, job: str | None = None) -> None:
+        """Cancel the build, or one job of it."""
+        if job is None:
+            self.api.builds().cancel_build(self.organization, build.pipeline, build.number)
+        else:
+            self.api.cancel_job(self.organization, build.pipeline, build.number, job)
 
     def show(self, build: Build) -> dict[str, Any]:
         """Return the build with its jobs, retried ones included, as REST shows it."""
@@ -192,6 +233,16 @@ class World:
         return list(
             self.api.pages(self.api.annotations().list_annotations, self.organization, build.pipeline, build.number)
         )
+
+
+def check_slug(slug: str) -> str:
+    """Return the pipeline slug if Buildkite would take it. Raises UsageError."""
+    if not SLUG.fullmatch(slug):
+        raise UsageError(
+            f"cannot call a pipeline {slug!r}",
+            hint="a pipeline slug is lower-case letters and digits, joined by hyphens",
+        )
+    return slug
 
 
 @contextlib.contextmanager

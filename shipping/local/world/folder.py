@@ -79,6 +79,11 @@ class Folder:
     def gitconfig(self) -> Path:
         return self.root / "gitconfig"
 
+    @property
+    def worktrees(self) -> Path:
+        """Where uncommitted work is kept for agents to fetch."""
+        return self.root / "worktrees"
+
     def log(self, child: str) -> Path:
         return self.root / "logs" / f"{child}.log"
 

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
     from pipeline_gen.config import Config
     from pipeline_gen.shell import Shell
+    from shipping.local.world.worktree import Worktree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What is to be built. ``dirty`` are the paths whose changes no commit has: they are not built."""
+    """What is to be built: a commit that agents fetch from ``repository``, of the repository whose folder is ``root``.
 
+    ``dirty`` are the paths whose changes no commit has: they are not built.
+    """
+
+    root: Path
+    repository: Path
     branch: str
     commit: str
     message: str
@@ -59,7 +65,27 @@ def source(shell: Shell, root: Path, *, branch: str | None, commit: str | None, 
     branch = branch or _current_branch(shell, root, commit)
     resolved = git.resolve(commit or branch)
     subject = git.message(resolved).split("\n", 1)[0]
-    return Source(branch=branch, commit=resolved, message=message or subject, dirty=git.dirty())
+    return Source(
+        root=root, repository=root, branch=branch, commit=resolved, message=message or subject, dirty=git.dirty()
+    )
+
+
+def uncommitted(worktree: Worktree, *, branch: str | None, message: str | None) -> Source:
+    """Return the working tree as what to build, made a commit beside the repository. Raises UsageError."""
+    shell, root = worktree.shell, worktree.root
+    branch = branch or _current_branch(shell, root, None)
+    if shell.run(["git", "check-ref-format", f"refs/heads/{branch}"]).code != 0:
+        raise UsageError(f"cannot call a branch {branch!r}", hint="ship local build --worktree --branch NAME")
+    snapshot = worktree.snapshot(branch)
+    subject = Git(shell, snapshot.repository).message(snapshot.commit).split("\n", 1)[0]
+    return Source(
+        root=root,
+        repository=snapshot.repository,
+        branch=branch,
+        commit=snapshot.commit,
+        message=message or subject,
+        dirty=(),
+    )
 
 
 def _current_branch(shell: Shell, root: Path, commit: str | None) -> str:
@@ -73,21 +99,32 @@ def _current_branch(shell: Shell, root: Path, commit: str | None) -> str:
 
 
 def needs(shell: Shell, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the queues and the buckets that the configuration of ``folder``'s repository names. Raises Faults."""
+    """Return the queues and the buckets that the configurations of ``folder``'s repository name. Raises Faults."""
     root = top(shell, folder)
-    config = configuration(root) if root is not None else None
-    return (tuple(config.buildkite.queues.values()), config.slug_buckets) if config is not None else ((), ())
+    found = configurations(root) if root is not None else ()
+    queues = dict.fromkeys(queue for config in found for queue in config.buildkite.queues.values())
+    return tuple(queues), tuple(dict.fromkeys(bucket for config in found for bucket in config.slug_buckets))
 
 
-def configuration(root: Path) -> Config | None:
-    """Return the repository's configuration, None where it has none or several. Raises Faults if it is wrong."""
-    files = [*(root / ".buildkite").glob("shipping.yml"), *(root / ".buildkite").glob("shipping.*.yml")]
-    return load(files[0]) if len(files) == 1 else None
+def configurations(root: Path) -> tuple[Config, ...]:
+    """Return the configuration of each app of the repository, by file name. Raises Faults if one is wrong."""
+    folder = root / ".buildkite"
+    return tuple(load(file) for file in sorted({*folder.glob("shipping.yml"), *folder.glob("shipping.*.yml")}))
+
+
+def apps_of(root: Path) -> dict[str, str]:
+    """Return the apps of a repository by their pipeline slugs; one without apps is one, called as its folder."""
+    found = {config.buildkite.pipeline_slug(config.app): config.app for config in configurations(root)}
+    name = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "pipeline"
+    return found or {name: name}
 
 
 def slug_of(root: Path) -> str:
-    """Return a repository's pipeline slug: its configuration's app, else the folder's name as Buildkite writes it."""
-    config = configuration(root)
-    if config is not None:
-        return config.app
-    return re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "pipeline"
+    """Return the repository's one pipeline slug. Raises UsageError where it has several apps."""
+    slugs = tuple(apps_of(root))
+    if len(slugs) > 1:
+        raise UsageError(
+            f"cannot tell which pipeline to build: the repository has the pipelines {', '.join(slugs)}",
+            hint=f"ship local build --pipeline {slugs[0]}",
+        )
+    return slugs[0]

@@ -1,0 +1,97 @@
+"""Starting a build: its pipeline made ready, lent the repository that this build is of, and its first question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen.errors import UsageError
+from pipeline_gen.git import Git
+from shipping.local.world.client import check_slug
+from shipping.local.world.first_steps import first_steps, is_ours, left_out, question
+from shipping.local.world.repository import apps_of, slug_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pipeline_gen.shell import Shell
+    from shipping.local.world.client import Build, PullRequest, World
+    from shipping.local.world.repository import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What was asked for beside the commit. ``answers`` will be given to the step that the pipeline begins with."""
+
+    pipeline: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str | list[str]] = field(default_factory=dict)
+    pull_request: PullRequest | None = None
+
+
+def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callable[[str], None]) -> Build:
+    """Start the build. Raises UsageError before anything is created where it could not come to anything."""
+    slug = check_slug(asked.pipeline or slug_of(what.root))
+    app = check_slug(_app(what.root, slug))
+    found = next((one for one in world.pipelines() if one["slug"] == slug), None)
+    configuration = _configuration(found, Git(shell, what.repository), what, app, say)
+    if asked.answers and question(configuration) is None:
+        raise UsageError(
+            f"cannot answer {', '.join(map(repr, asked.answers))}: the pipeline {slug!r} does not begin with a question",
+            hint="leave --field out; once the build waits for a person: ship local unblock --field KEY=VALUE",
+        )
+    return _build(world, slug, found, configuration, what, asked)
+
+
+def _app(root: Path, slug: str) -> str:
+    """Return the app whose pipeline it is. A configuration that is wrong by now is not in the way of a named pipeline."""
+    try:
+        return apps_of(root).get(slug, slug)
+    except UsageError:
+        return slug
+
+
+def first_question(world: World, build: Build) -> dict[str, Any]:
+    """Return the job of the step that the pipeline begins with, which is a question."""
+    return next(job for job in world.show(build)["jobs"] if job["type"] == "manual")
+
+
+def _configuration(found: dict[str, Any] | None, git: Git, what: Source, app: str, say: Callable[[str], None]) -> str:
+    """Return the pipeline's steps: somebody's own where it has such, else ours, by what the commit holds."""
+    if found is not None and not is_ours(found):
+        return str(found["configuration"])
+    configuration = first_steps(git, what.commit, app, folder=what.root)
+    note = left_out(git, what.commit)
+    if note:
+        say(f"note: {note}")
+    return configuration
+
+
+def _build(
+    world: World, slug: str, found: dict[str, Any] | None, configuration: str, what: Source, asked: Start
+) -> Build:
+    """Create the build while the pipeline names the repository that this one is of: a build keeps what it saw.
+
+    Afterwards it names the repository itself again, or what its owner wrote: the page's New Build is of that.
+    """
+    own = str(what.root.resolve())
+    # A path is one that was written here; a URL is its owner's.
+    lasting = own if found is None or str(found["repository"]).startswith("/") else str(found["repository"])
+    lent = str(what.repository.resolve())
+    if found is None:
+        world.create_pipeline(slug, what.repository, configuration=configuration)
+    elif (found["repository"], found["configuration"]) != (lent, configuration):
+        world.api.update_pipeline(world.organization, slug, {"repository": lent, "configuration": configuration})
+    try:
+        return world.build(
+            slug,
+            branch=what.branch,
+            commit=what.commit,
+            message=what.message,
+            env=asked.env,
+            pull_request=asked.pull_request,
+        )
+    finally:
+        if lent != lasting:
+            world.api.update_pipeline(world.organization, slug, {"repository": lasting})
