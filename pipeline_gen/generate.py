@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen import changes, steps
@@ -12,7 +13,8 @@ from pipeline_gen.lint import lint
 from pipeline_gen.pipelines import app
 from pipeline_gen.plan import Plan, StoredPlan
 from pipeline_gen.policy import JOBS_PER_CHUNK
-from pipeline_gen.suites.composing import Surroundings, compose
+from pipeline_gen.suites.composing import Surroundings, committed_durations, compose
+from pipeline_gen.version import version
 
 if TYPE_CHECKING:
     from pipeline_gen.config import Config
@@ -25,6 +27,7 @@ def generate(context: Context, config: Config, around: Surroundings, *, fetch: b
     ``fetch`` lets git ask origin for the branch that changes are counted from.
     """
     git = around.git
+    around = replace(around, committed=committed_durations(around.root, around.say))
     base = changes.find_base(context, git, main_branch=config.main_branch, fetch=fetch)
     main = context.is_main(config.main_branch)
     tracked = git.files(context.commit)
@@ -42,7 +45,7 @@ def generate(context: Context, config: Config, around: Surroundings, *, fetch: b
         decisions=(*(why for suite in composed.values() for why in suite.decisions), *_slug(config)),
         suites={name: suite.plan for name, suite in composed.items()},
     )
-    return StoredPlan(plan=plan, pipeline=render(plan))
+    return StoredPlan(plan=plan, pipeline=render(plan), ship=version())
 
 
 def render(plan: Plan) -> tuple[dict[str, Any], ...]:

@@ -11,6 +11,7 @@ from pipeline_gen.config import from_resolved
 from pipeline_gen.decisions import Decision
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.suites.parts import TestPlan
+from pipeline_gen.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def plan_key(app: str, build: str, step: str) -> str:
-    """Return the key of the plan that the generator's step (by its id) made in a build (by its id)."""
-    return f"{app}/plans/{build}/{step}.json"
+def plan_key(app: str, build: str, step: str, name: str | None = None) -> str:
+    """Return the key of the plan that the generator's step (by its id) made in a build (by its id).
+
+    In a bucket the first plan under that key is the only one. Where nothing is create-only, each plan lies under its
+    digest (``name``), and the step that was uploaded first says which one counts.
+    """
+    return f"{app}/plans/{build}/{step}.json" if name is None else f"{app}/plans/{build}/{step}/{name}.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,7 @@ class Plan:
 
     @property
     def key(self) -> str:
-        return plan_key(self.app, self.build, self.step)
+        return plan_key(self.app, self.build, self.step, None if self.source.get("bucket") else digest(self))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -83,25 +88,37 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPlan:
-    """The document under the plan's key: the plan, and the pipeline rendered from it, in the chunks that are uploaded."""
+    """The document under the plan's key: the plan, and the pipeline rendered from it, in the chunks that are uploaded.
+
+    ``ship`` is the version that made it, for those who cannot read it.
+    """
 
     plan: Plan
     pipeline: tuple[Mapping[str, Any], ...]
+    ship: str = ""
 
     def encode(self) -> bytes:
-        body = {"schema": SCHEMA, "plan": self.plan.to_json(), "pipeline": list(self.pipeline)}
+        body = {"schema": SCHEMA, "ship": self.ship, "plan": self.plan.to_json(), "pipeline": list(self.pipeline)}
         return canonical(body)
 
     @classmethod
     def decode(cls, body: bytes) -> StoredPlan:
         """Raises UsageError (exit 2) when a newer ship wrote it."""
         data = json.loads(body)
+        maker = data.get("ship") or ""
         if data["schema"] > SCHEMA:
-            raise UsageError(
-                f"cannot read a plan of schema {data['schema']}: this ship knows up to {SCHEMA}",
-                hint="update the ship on this agent to the one that the generator runs",
-            )
-        return cls(plan=Plan.from_json(data["plan"]), pipeline=tuple(data["pipeline"]))
+            raise _made_by_a_newer(data["schema"], maker)
+        return cls(plan=Plan.from_json(data["plan"]), pipeline=tuple(data["pipeline"]), ship=maker)
+
+
+def _made_by_a_newer(schema: int, maker: str) -> UsageError:
+    """Return what to tell an agent whose ship is older than the generator's."""
+    wanted = repr(maker) if maker else "of the generator"
+    return UsageError(
+        f"cannot read a plan of schema {schema}, made by ship {wanted}: this ship is {version()!r}"
+        f" and knows up to {SCHEMA}",
+        hint="bake that ship into this agent too, or call it by the committed launcher .buildkite/ship, which brings its own",
+    )
 
 
 def canonical(data: object) -> bytes:

@@ -62,3 +62,7 @@ class Uploader(Protocol):
     def step_env(self, key: str) -> Mapping[str, str]:
         """Return the ``env`` of the step with this key in the running build; empty where there is no such step."""
         ...
+
+    def version(self) -> tuple[int, int, int]:
+        """Return the version of the agent that runs this job. Raises InfraError where it does not say."""
+        ...

@@ -1,8 +1,11 @@
 """Adds a plan's steps to the running build, exactly once, however often it is killed and tried again.
 
-The plan is stored create-only under (build, step) before anything is uploaded, so every attempt uploads the same bytes. An
-upload is atomic on Buildkite's side; one whose answer was lost shows itself as "key already used", and counts as done when
-the step with that key carries our plan's digest.
+In a bucket the plan is stored create-only under (build, step) before anything is uploaded, so every attempt uploads the same
+bytes. An upload is atomic on Buildkite's side; one whose answer was lost shows itself as "key already used", and counts as
+done when the step with that key carries our plan's digest.
+
+Without a bucket two attempts may have made two plans. Each is kept under its digest before its first upload, and that upload
+elects: who finds the digest of another attempt in the steps goes on with that attempt's plan.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused
-from pipeline_gen.plan import StoredPlan, digest
+from pipeline_gen.plan import StoredPlan, digest, plan_key
 from pipeline_gen.ports import KeyTakenError
 
 if TYPE_CHECKING:
@@ -32,21 +35,48 @@ def keep(plan: StoredPlan, store: Store, *, say: Callable[[str], None]) -> Store
     return StoredPlan.decode(earlier.body)
 
 
-def upload(kept: StoredPlan, uploader: Uploader, *, say: Callable[[str], None]) -> None:
-    """Add the steps of a kept plan to the build, chunk by chunk. Raises Refused where somebody else has one of its keys."""
-    name = digest(kept.plan)
-    for number, pipeline in enumerate(kept.pipeline, start=1):
-        try:
-            uploader.upload(pipeline)
-        except KeyTakenError as taken:
-            if uploader.step_env(_first_command(pipeline)).get(PLAN_VARIABLE) != name:
-                raise Refused(
-                    f"cannot upload the pipeline: another step of this build already has the key {taken.key!r}",
-                    hint="rename that step in your own pipeline",
-                ) from taken
-            say(f"upload {number} of {len(kept.pipeline)} is in the build already")
-        else:
-            say(f"uploaded {number} of {len(kept.pipeline)}")
+def upload(kept: StoredPlan, uploader: Uploader, store: Store, *, say: Callable[[str], None]) -> StoredPlan:
+    """Add the steps of a kept plan to the build, chunk by chunk, and return the plan that was elected.
+
+    Raises Refused where somebody else has one of its keys.
+    """
+    elected, done = kept, 0
+    while done < len(elected.pipeline):
+        elected = _add(elected, done, uploader, store, say)
+        done += 1
+    return elected
+
+
+def _add(plan: StoredPlan, number: int, uploader: Uploader, store: Store, say: Callable[[str], None]) -> StoredPlan:
+    """Upload one chunk (from 0) of a plan, and return the plan whose chunk is in the build now."""
+    pipeline = plan.pipeline[number]
+    try:
+        uploader.upload(pipeline)
+    except KeyTakenError as taken:
+        found = uploader.step_env(_first_command(pipeline)).get(PLAN_VARIABLE)
+        if found == digest(plan.plan):
+            say(f"upload {number + 1} of {len(plan.pipeline)} is in the build already")
+            return plan
+        other = _of_another_attempt(plan, found, store) if number == 0 else None
+        if other is None:
+            raise Refused(
+                f"cannot upload the pipeline: another step of this build already has the key {taken.key!r}",
+                hint="rename that step in your own pipeline",
+            ) from taken
+        say("an earlier attempt of this step has uploaded its plan: going on with that one")
+        return other
+    say(f"uploaded {number + 1} of {len(plan.pipeline)}")
+    return plan
+
+
+def _of_another_attempt(kept: StoredPlan, name: str | None, store: Store) -> StoredPlan | None:
+    """Return the plan of this digest that this step made in this build, if one was kept."""
+    if not name:
+        return None
+    plan = kept.plan
+    stored = store.get(plan_key(plan.app, plan.build, plan.step, name))
+    other = StoredPlan.decode(stored.body) if stored else None
+    return other if other is not None and digest(other.plan) == name else None
 
 
 def _first_command(pipeline: Mapping[str, Any]) -> str:

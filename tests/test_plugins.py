@@ -55,7 +55,7 @@ def test_a_plugins_hook_is_a_few_lines_that_call_its_job(name: str) -> None:
 
     assert os.stat(hook).st_mode & stat.S_IXUSR  # noqa: PTH116
     assert text.startswith("#!/usr/bin/env bash\nset -euo pipefail\n")
-    assert f"ship job {name}" in text
+    assert text.endswith(f'"$ship" job {name}\n')
     assert "command -v ship" in text
     assert len(text.splitlines()) <= 12
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline_gen.config import values
+from pipeline_gen.config.plugins import Plugins, parse_plugins
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
 
@@ -19,6 +20,7 @@ Selection = Literal["off", "shadow", "on"]
 Queue = Literal["plan", "tests", "slug"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
+DEFAULT_PLUGINS = Plugins()
 DEFAULT_TARGET = 180.0
 DEFAULT_HANG = 300.0
 
@@ -79,17 +81,11 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plugins:
-    """Where generated steps take our plugins from: a path in the repository (any agent)."""
-
-    source: str = ".buildkite/plugins"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Buildkite:
-    """What the pipelines must know of the organization: the queue of each kind of job."""
+    """What the pipelines must know of the organization: its slug, and the queue of each kind of job."""
 
     queues: dict[str, str]
+    organization: str | None = None
 
     def queue(self, kind: Queue) -> str:
         return self.queues.get(kind, "default")
@@ -104,7 +100,7 @@ class Config:
     bucket: str | None = None
     home: str | None = None
     ignore: tuple[str, ...] = DEFAULT_IGNORE
-    plugins: Plugins = Plugins()
+    plugins: Plugins = DEFAULT_PLUGINS
     buildkite: Buildkite = Buildkite(queues={})
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
@@ -157,7 +153,7 @@ def parse(data: object, faults: list[Fault]) -> Config:
         bucket=top.optional("bucket", values.bucket, None),
         home=top.optional("home", values.name, None),
         ignore=top.optional("ignore", values.several(values.pattern), DEFAULT_IGNORE),
-        plugins=_plugins(top.section("plugins")),
+        plugins=parse_plugins(top.section("plugins")),
         buildkite=_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
@@ -168,19 +164,11 @@ def parse(data: object, faults: list[Fault]) -> Config:
     return config
 
 
-def _plugins(section: Section | None) -> Plugins:
-    if section is None:
-        return Plugins()
-    source = section.optional("source", values.path, Plugins().source)
-    section.later("version")
-    section.close()
-    return Plugins(source=source)
-
-
 def _buildkite(section: Section | None) -> Buildkite:
     if section is None:
         return Buildkite(queues={})
-    section.later("organization", "cluster")
+    organization = section.optional("organization", values.text, None)
+    section.later("cluster")
     queues: dict[str, str] = {}
     named = section.section("queues")
     if named is not None:
@@ -191,7 +179,7 @@ def _buildkite(section: Section | None) -> Buildkite:
                 queues[kind] = queue
         named.close()
     section.close()
-    return Buildkite(queues=queues)
+    return Buildkite(queues=queues, organization=organization)
 
 
 def _suite(section: Section) -> Suite:

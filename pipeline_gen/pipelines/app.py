@@ -143,7 +143,7 @@ class _Builder:
         handed = {**configuration, "plan": self.plan.key, "digest": self.digest}
         if self.config.bucket is not None:
             handed["bucket"] = self.config.bucket
-        return Plugin(source=f"./{self.config.plugins.source}/{name}", configuration=handed)
+        return Plugin(source=self.config.plugins.of(name), configuration=handed)
 
 
 def _groups(steps: Sequence[Command]) -> tuple[Group, ...]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pipeline_gen.suites.coverage_map import MAX_AGE, MapSearch, find_map
 from pipeline_gen.suites.discovery import find_test_files
-from pipeline_gen.suites.durations import Durations, durations_key
+from pipeline_gen.suites.durations import COMMITTED, Durations, durations_key
 from pipeline_gen.suites.planning import make_test_plan
 from pipeline_gen.suites.selection import Selection, overridden, run_everything, select
 
@@ -25,15 +25,21 @@ if TYPE_CHECKING:
     from pipeline_gen.ports import Store
     from pipeline_gen.suites.parts import TestPlan
 
+UNKNOWN = Durations({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a suite's plan may look at. ``store`` is None where there is no bucket, or none is to be asked (``preview``)."""
+    """What a suite's plan may look at. ``store`` is None where there is no bucket, or none is to be asked (``preview``).
+
+    ``committed`` are the durations that the repository itself brings.
+    """
 
     git: Git
     root: Path
     store: Store | None
     say: Callable[[str], None]
+    committed: Durations = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +116,30 @@ def _from_map(
     )
 
 
+def committed_durations(root: Path, say: Callable[[str], None]) -> Durations:
+    """Return what `.test_durations` at the root of the checkout holds; nothing where there is none, or it cannot be read."""
+    try:
+        body = (root / COMMITTED).read_bytes()
+    except FileNotFoundError:
+        return UNKNOWN
+    except OSError as error:
+        say(f"could not read the durations in {COMMITTED!r}: {error.strerror}")
+        return UNKNOWN
+    return _told(Durations.parse(body), repr(COMMITTED), say)
+
+
 def _durations(app: str, suite: Suite, around: Surroundings) -> Durations:
+    """Return the bucket's durations, which every build of main refreshes, and the committed ones for what it lacks."""
     stored = around.store.get(durations_key(app, suite.name)) if around.store is not None else None
     if stored is None:
-        return Durations({})
-    durations = Durations.parse(stored.body)
+        return around.committed
+    known = _told(Durations.parse(stored.body), f"the durations of {suite.name!r}", around.say)
+    return Durations({**around.committed.seconds, **known.seconds})
+
+
+def _told(durations: Durations, where: str, say: Callable[[str], None]) -> Durations:
     for fault in durations.faults:
-        around.say(f"left out of the durations of {suite.name!r}: {fault}")
+        say(f"left out of {where}: {fault}")
     return durations
 
 

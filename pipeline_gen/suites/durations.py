@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 SESSION = "."
+COMMITTED = ".test_durations"
 
 # One slow agent must not turn the plan over, a change that lasts must arrive within a few builds.
 WEIGHT_OF_NEW = 0.4

@@ -23,6 +23,7 @@ TIMEOUT = 600.0
 ANNOTATION_BYTES = 1024 * 1024
 
 _KEY_TAKEN = re.compile(r"key \\?[\"'](?P<key>[^\"'\\]+)\\?[\"'] has already been used", re.IGNORECASE)
+_VERSION = re.compile(r"version (?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)")
 _STATUS = re.compile(r": (?P<status>[45]\d\d) ")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -64,6 +65,14 @@ class Agent:
         )
         return _env_of(key, out.text.strip())
 
+    def version(self) -> tuple[int, int, int]:
+        """Return the version of this job's agent."""
+        said = self._must("ask the agent for its version", "--version").text
+        found = _VERSION.search(said)
+        if found is None:
+            raise InfraError(f"could not read the version of {self._program!r}: it said {said.strip()[:60]!r}")
+        return int(found["major"]), int(found["minor"]), int(found["patch"])
+
     def annotate(self, body: str, *, context: str, style: str) -> None:
         """Show Markdown on the build's page; the same context replaces. The body goes by standard input, cut to 1 MiB."""
         self._must(
@@ -95,10 +104,15 @@ class Agent:
         """Upload files by glob; their artifact paths are relative to ``cwd``."""
         self._must(f"upload artifacts {patterns}", "artifact", "upload", ";".join(patterns), cwd=cwd)
 
-    def download_artifacts(self, pattern: str, destination: Path, *, step: str | None = None) -> bool:
-        """Download artifacts of this build into a folder; False where none matches. ``step``: of this step only."""
+    def download_artifacts(
+        self, pattern: str, destination: Path, *, step: str | None = None, retried: bool = False
+    ) -> bool:
+        """Download artifacts of this build into a folder; False where none matches.
+
+        ``step``: of this step only. ``retried``: also what jobs left that were tried again since.
+        """
         destination.mkdir(parents=True, exist_ok=True)
-        scope = ("--step", step) if step else ()
+        scope = (*(("--step", step) if step else ()), *(("--include-retried-jobs",) if retried else ()))
         done = self._run("artifact", "download", pattern, f"{destination}/", *scope)
         if done.code != 0 and "no artifacts found" in _words(done).lower():
             return False

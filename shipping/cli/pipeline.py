@@ -111,18 +111,17 @@ def upload(*, app: str | None) -> None:
       steps:
         - {label: plan, key: plan, command: ship pipeline upload, timeout_in_minutes: 10}
     """
-    from shipping.buildkite import Agent
+    from shipping.buildkite import Agent, ArtifactStore
     from shipping.jobs import plan
-    from shipping.s3 import connect
 
     git, configured = _configured(app)
+    agent = Agent(git.shell, os.environ)
     if configured.bucket is None:
-        raise UsageError(
-            "cannot upload: the configuration names no bucket, where the plan would be kept",
-            hint="add to .buildkite/shipping.yml: bucket: NAME",
-        )
+        plan.run(git, configured, env=os.environ, store=ArtifactStore(agent), agent=agent, say=_say)
+        return
+    from shipping.s3 import connect
+
     with connect(configured.bucket) as store:
-        agent = Agent(git.shell, os.environ)
         plan.run(git, configured, env=os.environ, store=store, agent=agent, say=_say)
 
 

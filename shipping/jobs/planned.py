@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.errors import InfraError, ShipError, UsageError, nearest
 from pipeline_gen.git import Git
 from pipeline_gen.plan import config_of, read_plan
+from shipping.buildkite import ArtifactStore
 from shipping.testrun.history import flaky_history
 
 if TYPE_CHECKING:
@@ -43,13 +44,14 @@ class Planned:
 def planned(context: JobContext) -> Planned:
     """Fetch the plan. Raises UsageError where the plugin's configuration lacks what names it."""
     configuration = context.plugin()
-    missing = [key for key in ("plan", "digest", "bucket") if not isinstance(configuration.get(key), str)]
+    missing = [key for key in ("plan", "digest") if not isinstance(configuration.get(key), str)]
     if missing:
         raise UsageError(
             f"cannot find the plan: the plugin's configuration lacks {', '.join(map(repr, missing))}",
             hint="these steps are made by: ship pipeline upload",
         )
-    store = context.bucket(configuration["bucket"])
+    bucket = configuration.get("bucket")
+    store = context.bucket(bucket) if bucket else ArtifactStore(context.agent)
     plan = read_plan(store, configuration["plan"], configuration["digest"])
     return Planned(plan=plan, digest=configuration["digest"], store=store, configuration=configuration)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen import config
 from pipeline_gen.git import Git
 from pipeline_gen.shell import LocalShell
-from shipping.buildkite import Agent
+from shipping.buildkite import Agent, ArtifactStore
 from shipping.jobs import plan
 from shipping.s3 import connect
 
@@ -82,10 +83,10 @@ def main() -> None:
     shell = LocalShell()
     git = Git(shell, Path.cwd())
     configured = config.load(config.find(git.root))
-    assert configured.bucket is not None
     agent = KilledAgent(shell, os.environ)
     agent.guillotine = guillotine
-    with connect(configured.bucket) as store:
+    opened = nullcontext(ArtifactStore(agent)) if configured.bucket is None else connect(configured.bucket)
+    with opened as store:
         plan.run(git, configured, env=os.environ, store=KilledStore(store, guillotine), agent=agent, say=print)
 
 

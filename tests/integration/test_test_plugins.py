@@ -40,21 +40,33 @@ def test_the_hook_runs_the_job_of_its_name_and_passes_its_status_on(name: str, t
     ship.write_text('#!/bin/sh\necho "called: $*"\nexit 3\n')
     ship.chmod(0o755)
 
-    done = hook(name, f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    done = hook(name, f"{tmp_path}{os.pathsep}{os.environ['PATH']}", tmp_path)
 
     assert (done.returncode, done.stdout) == (3, f"called: job {name}\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_launcher_of_the_repository_goes_before_the_agents_ship(name: str, tmp_path: Path) -> None:
+    for path, says in ((tmp_path / "bin" / "ship", "agent"), (tmp_path / ".buildkite" / "ship", "launcher")):
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\necho "{says}: $*"\n')
+        path.chmod(0o755)
+
+    done = hook(name, f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", tmp_path)
+
+    assert done.stdout == f"launcher: job {name}\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_agent_without_ship_is_told_so(name: str, tmp_path: Path) -> None:
     (tmp_path / "bash").symlink_to("/bin/bash")
 
-    done = hook(name, str(tmp_path))
+    done = hook(name, str(tmp_path), tmp_path)
 
     assert done.returncode == 2
     assert "ship is not on this agent's PATH" in done.stderr
 
 
-def hook(name: str, path: str) -> subprocess.CompletedProcess[str]:
+def hook(name: str, path: str, checkout: Path) -> subprocess.CompletedProcess[str]:
     command = ["/bin/bash", str(PLUGINS / name / "hooks" / "command")]
-    return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=checkout, env={"PATH": path}, capture_output=True, text=True, check=False)

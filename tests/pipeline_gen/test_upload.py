@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,16 +41,19 @@ class Build:
         env: dict[str, str] = self.steps.get(key, {}).get("env", {})
         return env
 
+    def version(self) -> tuple[int, int, int]:
+        return (3, 83, 1)
 
-def stored(shards: int = 1350) -> StoredPlan:
+
+def stored(shards: int = 1350, *, bucket: str | None = "ship-us") -> StoredPlan:
     made = plan(shards={"unit": shards})
+    made = replace(made, source={**made.source, "bucket": bucket, **({} if bucket else {"slug": None})})
     return StoredPlan(plan=made, pipeline=tuple(uploads(made)))
 
 
 def attempt(plan: StoredPlan, store: MemoryStore, build: Build) -> StoredPlan:
     kept = keep(plan, store, say=quiet)
-    upload(kept, build, say=quiet)
-    return kept
+    return upload(kept, build, store, say=quiet)
 
 
 def quiet(line: str) -> None:
@@ -79,6 +82,35 @@ def test_a_retry_uploads_the_plan_that_was_stored_first() -> None:
     assert second == first
     assert build.steps["tests-unit"]["parallelism"] == 3
     assert read_plan(store, first.plan.key, digest(first.plan)) == first.plan
+
+
+@pytest.mark.parametrize("lost", range(5))
+def test_without_a_bucket_the_first_upload_elects_the_plan(lost: int) -> None:
+    """Each attempt decides for itself, as nothing is create-only; who comes second goes on with what is in the build."""
+    store, build = MemoryStore(), Build(lose=lost)
+    first, second = stored(1350, bucket=None), stored(5, bucket=None)
+    assert first.plan.key != second.plan.key
+    if lost:
+        with pytest.raises(InfraError):
+            attempt(first, store, build)
+    else:
+        keep(first, store, say=quiet)  # and no further: nothing of it is in the build
+
+    elected = attempt(second, store, build)
+
+    assert elected == (first if lost else second)
+    assert build.uploads == len(elected.pipeline)
+    assert "tests-complete" in build.steps
+    assert {step["env"]["SHIP_PLAN"] for step in build.steps.values() if step.get("env")} == {digest(elected.plan)}
+    assert read_plan(store, elected.plan.key, digest(elected.plan)) == elected.plan
+
+
+def test_a_digest_in_the_steps_that_names_no_plan_of_this_step_is_somebody_elses() -> None:
+    """Another generator's steps are not taken over."""
+    build = Build(steps={"tests-unit": {"key": "tests-unit", "env": {"SHIP_PLAN": "0" * 64}}})
+
+    with pytest.raises(Refused, match="already has the key 'tests-unit'"):
+        attempt(stored(2, bucket=None), MemoryStore(), build)
 
 
 def test_a_key_that_somebody_else_took_is_refused() -> None:
@@ -110,7 +142,7 @@ def test_a_stored_plan_is_the_same_bytes_each_time_and_survives() -> None:
 
 def test_a_plan_of_a_newer_ship_is_refused_with_the_way_out() -> None:
     """Exit status 2: found, wanted, how to update."""
-    body = stored(1).encode().replace(b'"schema":1', b'"schema":99')
+    body = replace(stored(1), ship="9.0.0").encode().replace(b'"schema":1', b'"schema":99')
 
-    with pytest.raises(UsageError, match="this ship knows up to 1"):
+    with pytest.raises(UsageError, match=r"schema 99, made by ship '9\.0\.0': this ship is '\d.*' and knows up to 1"):
         StoredPlan.decode(body)

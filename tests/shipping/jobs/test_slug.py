@@ -209,7 +209,7 @@ def test_the_plugins_configuration_is_missing(job: Job) -> None:
     """Named, with where such steps come from."""
     env = {**job.context.env, "BUILDKITE_PLUGIN_CONFIGURATION": '{"plan": "x"}'}
 
-    with pytest.raises(UsageError, match="'digest', 'bucket'"):
+    with pytest.raises(UsageError, match="lacks 'digest'"):
         slug.run(replace(job.context, env=env))
 
 

@@ -1,0 +1,106 @@
+"""Tests without a bucket, by real agents: plans, reports and the proof are artifacts of the build."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e import killed_generator
+from tests.e2e.test_shipping import APP, build, logs, make, states, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shipping.local.world import Build, World
+
+SHIPPING = """
+app: APP
+suites: [{name: unit, python: PYTHON, paths: [tests], target: 1s, hang: 1m, shards: {min: 2, max: 2}}]
+"""
+# Each attempt of the generator knows other durations, so that its plan is another.
+DRIFT = """
+import json, os, pathlib
+attempt = int(os.environ["BUILDKITE_RETRY_COUNT"])
+known = {f"tests/test_{number}.py::test": 1.0 + (attempt * number) % 7 for number in range(460)}
+pathlib.Path(".test_durations").write_text(json.dumps(known))
+"""
+FIRST_IS_RED = "import os\n\n\ndef test_luck():\n    assert os.environ['BUILDKITE_RETRY_COUNT'] != '0'\n"
+
+
+def artifacts(world: World, of: Build) -> list[str]:
+    """Return the artifacts' paths, each id and digest in them as a word."""
+    listed = world.api.pages(world.api.artifacts().list_artifacts_for_build, world.organization, of.pipeline, of.number)
+    named = (re.sub(r"[0-9a-f]{64}", "DIGEST", one["path"]) for one in listed)
+    return sorted(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", path) for path in named)
+
+
+def test_a_build_without_a_bucket_is_proven_and_a_red_one_names_its_test(world: World, tmp_path: Path) -> None:
+    """The same steps, jobs and words as with one; nothing that needs a bucket is missed."""
+    repository = make(tmp_path / "repository", "stock", APP, SHIPPING)
+    first, shown = build(world, "stock", repository)
+
+    assert shown["state"] == "passed", logs(world, first, "plan") + logs(world, first, "tests-complete")
+    assert states(shown) == {"plan": ["passed"], "tests-unit": ["passed", "passed"], "tests-complete": ["passed"]}
+    assert "proven: 2 tests in 2 shards" in logs(world, first, "tests-complete")
+    assert "could not" not in "".join(logs(world, first, key) for key in states(shown))
+    assert artifacts(world, first) == [
+        "junit/unit-0.xml",
+        "junit/unit-1.xml",
+        "ship/stock/plans/ID/ID/DIGEST.json",
+        "ship/stock/plans/ID/ID/DIGEST/proof/0-ID.json",
+        "ship/stock/plans/ID/ID/DIGEST/reports/unit/0/0-ID.json",
+        "ship/stock/plans/ID/ID/DIGEST/reports/unit/1/0-ID.json",
+    ]
+
+    repository.commit("break", {"small/text.py": "def clean(text):\n    return text\n"})
+    second, shown = build(world, "stock", repository)
+    assert shown["state"] == "failed"
+    assert "tests/test_text.py::test_clean" in "".join(one["body_html"] for one in world.annotations(second))
+    assert "NOT proven" in logs(world, second, "tests-complete")
+
+
+def test_the_report_of_a_retried_shard_outweighs_the_first(world: World, tmp_path: Path) -> None:
+    """Both are artifacts of the build, under job and attempt; the proof, retried too, counts the second."""
+    repository = make(tmp_path / "repository", "again", {**APP, "tests/test_luck.py": FIRST_IS_RED}, SHIPPING)
+    started, shown = build(world, "again", repository)
+    assert shown["state"] == "failed"
+    (red,) = [job for job in world.jobs(started, "tests-unit") if job["state"] == "failed"]
+
+    retry(world, started, red)
+    shown = world.wait(started, timeout=120)
+    (proof,) = world.jobs(started, "tests-complete")
+    retry(world, started, proof)
+    shown = world.wait(started, timeout=120)
+
+    assert shown["state"] == "passed", logs(world, started, "tests-complete")
+    assert "proven: 3 tests in 2 shards" in logs(world, started, "tests-complete")
+
+
+def test_a_generator_killed_everywhere_whose_plan_drifts_uploads_one_plan(world: World, tmp_path: Path) -> None:
+    """Nothing is create-only: the first upload elects, and the attempts after it go on with its plan."""
+    attempts = len(killed_generator.POINTS) + 1
+    retry_all = f"retry: {{automatic: [{{exit_status: '*', limit: {attempts}}}]}}"
+    command = json.dumps(f"{sys.executable} drift.py && {sys.executable} {killed_generator.__file__}")
+    pipeline = f"steps: [{{key: plan, command: {command}, {retry_all}}}]\n"
+    shipping = SHIPPING.replace("{min: 2, max: 2}", "{min: 460, max: 460}") + "buildkite: {queues: {tests: none}}\n"
+    tests = {f"tests/test_{number}.py": "def test(): pass\n" for number in range(460)}
+    repository = make(tmp_path / "repository", "drifting", {**APP, **tests, "drift.py": DRIFT}, shipping, pipeline)
+    world.create_pipeline("drifting", repository.root)
+    started = world.build("drifting")
+
+    until(lambda: "passed" in [job["state"] for job in world.jobs(started, "plan")], seconds=120)
+
+    shown = world.show(started)
+    world.api.builds().cancel_build(world.organization, "drifting", started.number)
+    shards = [job for job in shown["jobs"] if "tests-unit" in str(job.get("step_key"))]
+    assert len(shards) == len({(job["step_key"], job["parallel_group_index"]) for job in shards}) == 460
+    assert [job["step_key"] for job in shown["jobs"]].count("tests-complete") == 1
+    assert states(shown)["plan"] == ["failed"] * (attempts - 1) + ["passed"]
+    # Attempts 5 to 8 come after the first upload, whose answer attempt 5 did not live to see.
+    assert logs(world, started, "plan").count("going on with that one") == 3
+
+
+def retry(world: World, of: Build, job: dict[str, Any]) -> None:
+    world.api.jobs().retry_job(world.organization, of.pipeline, of.number, job["id"])
