@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shipping.testrun.command import document
 from shipping.testrun.command.document import UnreadableError, parse, read_document
@@ -64,3 +66,40 @@ def test_a_report_that_is_not_there_or_is_a_folder_is_told_apart(tmp_path: Path)
 
     with pytest.raises(UnreadableError, match="could not be read"):
         read_document(tmp_path)
+
+
+ELEMENTS = (
+    "testsuites",
+    "testsuite name='a' tests='1'",
+    "testcase name='b' time='1'",
+    "failure message='no'",
+    "system-out",
+)
+OTHERS = (
+    "<skipped/>",
+    "<error/>",
+    "text",
+    "&lt;",
+    "&x;",
+    "\x1b[31m",
+    "<!DOCTYPE a>",
+    "<![CDATA[ <",
+    "]]>",
+    "\0",
+    "é",
+    "<",
+    "'",
+)
+PIECES = (*(f"<{name}>" for name in ELEMENTS), *(f"</{name.partition(' ')[0]}>" for name in ELEMENTS), *OTHERS)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.sampled_from(["utf-8", "utf-16", "latin-1"]))
+def test_whatever_a_runner_writes_is_read_or_refused(text: str, encoding: str) -> None:
+    """No other end: a shard must report whatever its runner left."""
+    try:
+        found = parse(text.encode(encoding))
+    except UnreadableError:
+        return
+
+    assert found.failures >= 0
+    assert all(case.outcome in {"passed", "failed", "error", "skipped"} for case in found.cases)
