@@ -67,7 +67,7 @@ def sync(
     from shipping.pipelines.definitions import desired
     from shipping.pipelines.desired import Context
     from shipping.pipelines.local import make_room
-    from shipping.pipelines.origin import origin, root_of
+    from shipping.pipelines.origin import origin, own_pipeline, root_of
     from shipping.pipelines.sync import sync as synchronise
 
     if state is not None and not here:
@@ -75,7 +75,7 @@ def sync(
     root = root_of(LocalShell(), repo)
     settings = config.load(config.find(root, app))
     url = repository or (str(root) if here else origin(LocalShell(), root))
-    pipelines = desired(Context(config=settings, repository=url))
+    pipelines = desired(Context(config=settings, repository=url, file=own_pipeline(root, settings.app)))
     with _organization(settings, here=here, repo=repo, state=state) as organization:
         if here and not dry_run:
             make_room(organization, pipelines)

@@ -104,7 +104,7 @@ def _organization(stack: ExitStack, found: Surroundings, config: Config, where: 
     from shipping.doctor import examine
     from shipping.pipelines.definitions import desired
     from shipping.pipelines.desired import Context
-    from shipping.pipelines.origin import origin
+    from shipping.pipelines.origin import origin, own_pipeline
 
     try:
         opened = stack.enter_context(local(where.repo, where.state) if where.local else configured(config))
@@ -112,5 +112,5 @@ def _organization(stack: ExitStack, found: Surroundings, config: Config, where: 
     except UsageError as error:
         yield from examine.no_organization(error.message, error.hint or "")
         return
-    pipelines = desired(Context(config=config, repository=url))
+    pipelines = desired(Context(config=config, repository=url, file=own_pipeline(found.root, config.app)))
     yield from examine.organization(found, opened, config, pipelines)

@@ -9,6 +9,7 @@ from shipping.doctor import bucket as buckets
 from shipping.doctor import files, programs
 from shipping.doctor.finding import Finding, ok, unknown
 from shipping.doctor.organization import Patient
+from shipping.pipelines.origin import own_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,8 +37,9 @@ class Surroundings:
 def repository(here: Surroundings, app: str | None) -> tuple[Config | None, list[Finding]]:
     """Examine what is committed and the programs of this machine; return the configuration, None if it is of no use."""
     config, findings = files.configuration(here.root, app)
-    findings += files.pipeline(here.root)
-    findings += files.launcher(here.shell, here.root)
+    file = (config and own_pipeline(here.root, config.app)) or files.PIPELINE
+    findings += files.pipeline(here.root, file)
+    findings += files.launcher(here.shell, here.root, file)
     if config is not None:
         findings += [*files.plugins(here.root, config), *files.durations(here.root, config)]
     findings += [files.committed(here.shell, here.root), programs.ship(files.pinned(here.root))]

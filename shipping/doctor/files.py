@@ -41,20 +41,20 @@ def configuration(root: Path, app: str | None) -> tuple[Config | None, list[Find
     return found, [ok(check, f"{path.relative_to(root)}: app {found.app!r}, suites: {suites}")]
 
 
-def pipeline(root: Path) -> Iterator[Finding]:
-    """Whether builds begin with our one step, in a form whose failure is seen."""
+def pipeline(root: Path, file: str = PIPELINE) -> Iterator[Finding]:
+    """Whether builds begin with our one step, in a form whose failure is seen. ``file`` holds the pipeline."""
     check = "pipeline.yml"
-    fix = f"write into {PIPELINE}: steps: [{{label: plan, key: plan, command: ship pipeline upload}}]"
+    fix = f"write into {file}: steps: [{{label: plan, key: plan, command: ship pipeline upload}}]"
     try:
-        commands = list(_commands(config.read(root / PIPELINE)))
+        commands = list(_commands(config.read(root / file)))
     except UsageError as error:
-        yield wrong(check, flat(error.message), "ship init" if not (root / PIPELINE).exists() else f"edit {PIPELINE}")
+        yield wrong(check, flat(error.message), "ship init" if not (root / file).exists() else f"edit {file}")
         return
     calls = [line for line in commands if _calls_upload(line)]
     if not calls:
-        yield wrong(check, f"{PIPELINE} has no step that runs `ship pipeline upload`", fix)
+        yield wrong(check, f"{file} has no step that runs `ship pipeline upload`", fix)
     elif any("|" in _between(line) for line in calls):
-        yield wrong(check, f"{PIPELINE} runs it in a pipe, where a generator that fails leaves the build green", fix)
+        yield wrong(check, f"{file} runs it in a pipe, where a generator that fails leaves the build green", fix)
     else:
         yield ok(check, f"runs `{calls[0].strip()}`")
 
@@ -102,12 +102,12 @@ def committed(shell: Shell, root: Path) -> Finding:
     )
 
 
-def launcher(shell: Shell, root: Path) -> Iterator[Finding]:
+def launcher(shell: Shell, root: Path, file: str = PIPELINE) -> Iterator[Finding]:
     """Whether the launcher, where the repository has one, can be run by an agent that has just cloned it."""
     check, there = "launcher", (root / LAUNCHER).exists()
     if not there:
-        if _wants_launcher(root):
-            yield wrong(check, f"{PIPELINE} runs {LAUNCHER}, which is not there", "ship init")
+        if _wants_launcher(root / file):
+            yield wrong(check, f"{file} runs {LAUNCHER}, which is not there", "ship init")
         else:
             yield ok(check, "none: every agent must have ship on its PATH")
         return
@@ -131,9 +131,9 @@ def pinned(root: Path) -> str | None:
     return found[1] if found else None
 
 
-def _wants_launcher(root: Path) -> bool:
+def _wants_launcher(file: Path) -> bool:
     try:
-        commands = list(_commands(config.read(root / PIPELINE)))
+        commands = list(_commands(config.read(file)))
     except UsageError:
         return False
     parts = [part for line in commands for part in _BETWEEN.split(line)]
