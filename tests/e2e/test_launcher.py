@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from shipping.local.world import World
 
-ROOT = Path(__file__).parents[2]
 PIPELINE = "steps:\n  - {label: plan, key: plan, command: .buildkite/ship pipeline upload, timeout_in_minutes: 5}\n"
 
 
@@ -61,17 +60,6 @@ class Agent:
 
     def installations(self) -> list[Path]:
         return [path for path in self.cache.iterdir() if path.is_dir() and not path.is_symlink()]
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our own wheel and its dependencies, as a team fills its wheel house."""
-    folder = tmp_path_factory.mktemp("wheels")
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
-    (ours,) = folder.iterdir()
-    subprocess.run([*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", folder, ours], check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
