@@ -117,7 +117,7 @@ def launcher(shell: Shell, root: Path, file: str = PIPELINE) -> Iterator[Finding
             check, f"{LAUNCHER} is not executable", f"git update-index --chmod=+x {LAUNCHER} && chmod +x {LAUNCHER}"
         )
     elif not (root / LOCK).exists():
-        yield wrong(check, f"{LOCK} is not there: the launcher installs nothing that has no hash", "ship init")
+        yield warn(check, f"without {LOCK} it brings ship to no agent that has none", "ship init --lock")
     else:
         yield ok(check, f"pins ship {pinned(root) or 'of no version'}")
 

@@ -39,9 +39,7 @@ def agent(shell: Shell, env: Mapping[str, str], config: Config | None) -> Findin
     try:
         done = shell.run([program, "--version"], env=dict(env), timeout=20.0)
     except InfraError:
-        return unknown(
-            "agent", "this machine has none (agents elsewhere are asked about below)", "nothing, if it is to have none"
-        )
+        return unknown("agent", "this machine has none", "only machines that build need one")
     found = number(done.text)
     if done.code != 0 or found is None:
         return wrong(

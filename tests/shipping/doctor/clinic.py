@@ -17,7 +17,7 @@ from shipping.doctor import examine
 from shipping.launcher import LAUNCHER, LOCK, launcher
 from shipping.pipelines.definitions import desired
 from shipping.pipelines.desired import Context
-from shipping.pipelines.local import make_room
+from shipping.pipelines.local import lacking, make_room
 from shipping.pipelines.sync import sync
 from shipping.s3 import connect
 from shipping.s3.probe import BLOCKS
@@ -134,10 +134,7 @@ def _set_up(clinic: Clinic) -> None:
 
     organization = clinic.organization()
     pipelines = desired(Context(config=load(clinic.configuration), repository="git@git.example:acme/inbox.git"))
-    make_room(organization, pipelines)
-    (cluster,) = organization.clusters()
-    for queue in ("uploaders", "tests"):
-        organization.rest.call("POST", f"organizations/local/clusters/{cluster['id']}/queues", {"key": queue})
+    make_room(organization, lacking(organization, pipelines, ("uploaders", "tests")))
     sync(organization, pipelines, act=True)
     organization.rest.close()
     clinic.agent("queue=uploaders")

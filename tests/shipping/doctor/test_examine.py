@@ -167,7 +167,7 @@ BROKEN = [
     (another_step, "wrong pipeline.yml", "no step that runs", "command: ship pipeline upload"),
     (launcher_closed, "wrong launcher", "not executable", "git update-index --chmod=+x .buildkite/ship"),
     (launcher_gone, "wrong launcher", "which is not there", "ship init"),
-    (lock_gone, "wrong launcher", "ship.lock is not there", "ship init"),
+    (lock_gone, "warn launcher", "to no agent that has none", "ship init --lock"),
     (launcher_of_another_version, "warn ship", "the launcher pins 9.9.9", "pip install buildkite-ship==9.9.9"),
     (hook_closed, "wrong plugins", "test-shard/hooks/command is not executable", "ship init --vendor"),
     (to("suites:", "slug: {layers: {app: {keep: [x]}}}\nsuites:"), "wrong plugins", "slug is not there", "--vendor"),
