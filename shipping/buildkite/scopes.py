@@ -34,6 +34,7 @@ SUBJECTS = {
     "artifacts": "artifacts",
     "builds": "builds",
     "clusters": "clusters",
+    "emojis": "organizations",
     "jobs": "builds",
     "organizations": "organizations",
     "pipelines": "pipelines",

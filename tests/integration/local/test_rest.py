@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import requests
 from pybuildkite.buildkite import Buildkite
 from pybuildkite.builds import BuildState
+from pybuildkite.client import Client
 from pybuildkite.jobs import LogFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shipping.local.control import ControlInfo
@@ -253,3 +256,35 @@ def test_a_pipeline_with_a_running_build_stays(rest: Rest, agent: FakeAgent) -> 
     assert rest.call("GET", "/builds").json == []
     rest.pipeline({"command": "x"})
     assert rest.build()["number"] == 1
+
+
+def pybuildkites_calls(client: Any) -> Iterator[tuple[str, Callable[[], object]]]:  # noqa: ANN401 - pybuildkite has no types
+    """Yield every call that pybuildkite can make, with as little as it asks for."""
+    rooms = [
+        name for name, _ in inspect.getmembers(Buildkite, inspect.isfunction) if not name.startswith(("_", "set_"))
+    ]
+    for room in rooms:
+        subject = getattr(client, room)()
+        for name, method in inspect.getmembers(type(subject), inspect.isfunction):
+            if name.startswith("_") or name in vars(Client):
+                continue
+            asked = list(inspect.signature(method).parameters.values())[1:]
+            given = [
+                WORLD if one.name == "organization" else "1" for one in asked if one.default is inspect.Parameter.empty
+            ]
+            yield f"{room}.{name}", partial(getattr(subject, name), *given)
+
+
+def test_every_call_of_pybuildkite_is_answered(client: Any) -> None:  # noqa: ANN401
+    """By what is asked for, or with what is not there; never that there is no such endpoint."""
+    unanswered, calls = [], dict(pybuildkites_calls(client))
+    for name, call in calls.items():
+        try:
+            call()
+        except requests.HTTPError as error:
+            said = "" if error.response is None else error.response.json()["message"]
+            if not said or said.startswith(("Not Found:", "Method Not Allowed:")):
+                unanswered.append(name)
+
+    assert unanswered == []
+    assert len(calls) >= 35

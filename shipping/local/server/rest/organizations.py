@@ -101,9 +101,16 @@ async def meta(request: Request) -> Response:
     return answer({"webhook_ips": ["127.0.0.1"]})
 
 
+async def emojis(request: Request) -> Response:
+    """List the organization's own emojis: it has none."""
+    bearer(request)
+    return paged(request, [], lambda one: one)
+
+
 ROUTES = [
     Route("/organizations", everything, methods=["GET"]),
     Route("/organizations/{organization}", get, methods=["GET"]),
+    Route("/organizations/{organization}/emojis", emojis, methods=["GET"]),
     Route("/user", user, methods=["GET"]),
     Route("/access-token", token, methods=["GET"]),
     Route("/access-token", make_token, methods=["POST"]),
