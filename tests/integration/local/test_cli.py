@@ -176,6 +176,16 @@ def test_a_build_is_shown_by_any_of_its_names(place: Place) -> None:
     assert "ship local unblock inbox/1 --job one" in place.ship("show", "inbox/1")[1]
 
 
+def test_where_one_stands_says_whose_newest(place: Place, tmp_path: Path) -> None:
+    """A build that was triggered in another pipeline is not what one has just made."""
+    root = repository(tmp_path / "inbox")
+    furnished(place)
+
+    assert place.ship("show", "--repo", str(root))[1].startswith("build 3 of inbox:")
+    assert place.ship("show", "2", "--repo", str(root))[1].startswith("build 2 of inbox:")
+    assert place.ship("show")[1].startswith("build 1 of ops:")
+
+
 def test_a_question_is_answered(place: Place) -> None:
     """The only one needs no name; several answers of one key; what was answered is meta-data."""
     furnished(place)
