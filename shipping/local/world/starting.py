@@ -34,6 +34,13 @@ def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callab
     """Start the build. Raises UsageError before anything is created where it could not come to anything."""
     slug = check_slug(asked.pipeline or slug_of(what.root))
     app = check_slug(_app(what.root, slug))
+    with world.folder.turn():
+        return _start(world, shell, what, asked, slug, app, say)
+
+
+def _start(
+    world: World, shell: Shell, what: Source, asked: Start, slug: str, app: str, say: Callable[[str], None]
+) -> Build:
     found = next((one for one in world.pipelines() if one["slug"] == slug), None)
     configuration = _configuration(found, Git(shell, what.repository), what, app, say)
     if asked.answers and question(configuration) is None:
