@@ -99,6 +99,12 @@ def build_of(shown: dict[str, Any]) -> Build:
     return Build(pipeline=str(shown["pipeline"]["slug"]), number=int(shown["number"]), url=str(shown["web_url"]))
 
 
+def named(address: str) -> str:
+    """Return PIPELINE/NUMBER of a build's page; an address of another kind as it is."""
+    read = ADDRESS.fullmatch(address)
+    return f"{read['pipeline']}/{read['number']}" if read else address
+
+
 def name_of(job: dict[str, Any]) -> str:
     """Return the word by which a person names the job: its step's key (with the share's number), else its id."""
     key = job.get("step_key") or job["id"]
