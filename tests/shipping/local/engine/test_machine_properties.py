@@ -149,7 +149,9 @@ class Buildkite(RuleBasedStateMachine):
 
     @rule(data=st.data(), verb=st.sampled_from([events.JobCanceled, events.JobRetried, events.JobRetried]))
     def ask(self, data: st.DataObject, verb: type[events.JobCanceled | events.JobRetried]) -> None:
-        job = data.draw(st.sampled_from([job.id for job in self.world.jobs()]))
+        held = [agent.job for agent in self.world.state.agents.values() if agent.job is not None]
+        anybody = [job.id for job in self.world.jobs()]
+        job = data.draw(st.sampled_from(held if held and data.draw(st.booleans()) else anybody))
         self.tell(verb(at=self.world.at, job=job))
 
     @rule(data=st.data())
