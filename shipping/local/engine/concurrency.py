@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.needs import Needs
-from shipping.local.engine.records import HOLDING, Command, JobState
+from shipping.local.engine.records import ENDED, HOLDING, Block, Command, Input, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from shipping.local.engine.draft import Draft
-    from shipping.local.engine.records import Job
+    from shipping.local.engine.records import Build, Job
 
 Turn = tuple[float, int, str]
 """When its step came (with the build, or by an upload), its place among the build's jobs, and its id to tell ties apart."""
@@ -116,12 +116,27 @@ def _members(draft: Draft) -> Iterator[Member]:
         }
         if not grouped:
             continue
+        behind = _behind_a_person(draft, build, grouped)
         turns: dict[tuple[str, int], Turn] = {}
         for job in draft.jobs(build.id).values():
-            if job.step not in grouped:
+            if job.step not in grouped or job.step in behind:
                 continue
             # A retry has its first attempt's turn: an opening gate that is retried must not stand behind the closing one.
             turn = turns.setdefault((job.step, job.index), (job.created_at, job.place, job.id))
             if job.state in HOLDING or job.state in (JobState.LIMITED, JobState.WAITING):
                 group, limit = grouped[job.step]
                 yield Member(job=job, group=group, limit=limit or 0, turn=turn)
+
+
+def _behind_a_person(draft: Draft, build: Build, grouped: Iterable[str]) -> set[str]:
+    """Return those of the steps that wait, directly or not, for a block or input that nobody has unblocked yet."""
+    steps = draft.steps(build.id)
+    held = {
+        job.step
+        for job in draft.jobs(build.id).values()
+        if isinstance(steps[job.step].body, Block | Input) and job.state not in ENDED
+    }
+    if not held:
+        return set()
+    needs = Needs(build, steps)
+    return {one for one in grouped if needs.of(steps[one]) & held}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Wait
+from shipping.local.engine.records import Block, Input, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shipping.local.engine.records import Build, Step
 
-ORDERING = (Wait,)
+ORDERING = (Wait, Block)
 """Kinds that stand, without an explicit dependency, behind all before them and in front of all behind them."""
 
 
@@ -42,11 +42,15 @@ class Needs:
         return found
 
     def _index(self, step: Step, scope: list[Step]) -> None:
-        if isinstance(step.body, ORDERING):
+        if isinstance(step.body, Input):
+            # It stands beside the others: in nobody's way, and nobody in its.
+            self._before[step.id] = []
+        elif isinstance(step.body, ORDERING):
             self._before[step.id] = list(scope)
         else:
             self._before[step.id] = [one for one in reversed(scope) if isinstance(one.body, ORDERING)][:1]
-        scope.append(step)
+        if not isinstance(step.body, Input):
+            scope.append(step)
         if step.group:
             self._children.setdefault(step.group, []).append(step)
         if step.uploader:
