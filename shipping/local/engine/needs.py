@@ -43,13 +43,13 @@ class Needs:
 
     def _index(self, step: Step, scope: list[Step]) -> None:
         if isinstance(step.body, Input):
-            # It stands beside the others: in nobody's way, and nobody in its.
+            # It stands beside the others: nothing holds it back, and no wait waits for it.
             self._before[step.id] = []
         elif isinstance(step.body, ORDERING):
             self._before[step.id] = list(scope)
+            scope.append(step)
         else:
             self._before[step.id] = [one for one in reversed(scope) if isinstance(one.body, ORDERING)][:1]
-        if not isinstance(step.body, Input):
             scope.append(step)
         if step.group:
             self._children.setdefault(step.group, []).append(step)
@@ -63,7 +63,7 @@ class Needs:
                 yield from self._whole(dependency.step, step)
         if step.depends_on is None:
             yield from self._before[step.id]
-            if group is not None and group.depends_on is None:
+            if group is not None and group.depends_on is None and not isinstance(step.body, Input):
                 yield from self._before[group.id]
             if step.uploader and (group is None or group.depends_on is None):
                 yield self._by_id[step.uploader]
