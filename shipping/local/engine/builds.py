@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shipping.local.engine.commands import ForgetPipeline, SetMetaData
 from shipping.local.engine.draft import derived
 from shipping.local.engine.expand import Expanded, Origin, expand
-from shipping.local.engine.records import TAKEN, Build, Command, Group, Job
+from shipping.local.engine.records import TAKEN, Build, Group, Job, shares
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import JOBS_PER_BUILD
 from shipping.local.engine.settle import settle
@@ -26,7 +26,6 @@ UPLOADS_PER_BUILD = 500
 def create(draft: Draft, event: BuildCreated) -> None:
     """Begin a build with the steps of its pipeline's configuration."""
     numbers = (build.number for build in draft.builds() if build.pipeline.slug == event.pipeline.slug)
-    expanded = expand(event.document, Origin(build=event.id, seed="configuration", queued_at=draft.at))
     build = Build(
         id=event.id,
         number=max(numbers, default=0) + 1,
@@ -40,6 +39,8 @@ def create(draft: Draft, event: BuildCreated) -> None:
         env=event.env,
         pull_request=event.pull_request,
     )
+    origin = Origin(build=event.id, seed="configuration", queued_at=draft.at, asked=build)
+    expanded = expand(event.document, origin)
     draft.put(build)
     draft.commands += [SetMetaData(build=build.id, key=key, value=value) for key, value in event.meta_data.items()]
     _insert(draft, build, expanded, behind=None)
@@ -66,6 +67,7 @@ def upload(draft: Draft, event: PipelineUploaded) -> None:
         queued_at=step.queued_at,
         uploader=step.id,
         taken=frozenset(one.key for one in draft.steps(build.id).values() if one.key),
+        asked=build,
     )
     expanded = expand(event.document, origin)
     _insert(draft, replace(build, uploads={**build.uploads, event.uuid: digest}), expanded, behind=step)
@@ -119,8 +121,7 @@ def _insert(draft: Draft, build: Build, expanded: Expanded, *, behind: Step | No
 def _jobs(draft: Draft, step: Step) -> list[Job]:
     if isinstance(step.body, Group):
         return []
-    shares = step.body.parallelism or 1 if isinstance(step.body, Command) else 1
-    return [
-        Job(id=derived(step.id, index, 0), build=step.build, step=step.id, place=0, created_at=draft.at, index=index)
-        for index in range(shares)
-    ]
+    job = Job(id="", build=step.build, step=step.id, place=0, created_at=draft.at)
+    if step.omitted is not None:
+        job = replace(job, state=step.omitted, reason=step.reason, finished_at=draft.at)
+    return [replace(job, id=derived(step.id, index, 0), index=index) for index in range(shares(step))]

@@ -38,6 +38,7 @@ NOT_YET = Verdict(ready=None)
 _OF_JOB = {
     JobState.PASSED: Outcome.PASSED,
     JobState.SKIPPED: Outcome.PASSED,
+    JobState.BROKEN: Outcome.PASSED,
     JobState.FAILED: Outcome.FAILED,
     JobState.TIMED_OUT: Outcome.FAILED,
     JobState.CANCELED: Outcome.CANCELED,
@@ -159,7 +160,8 @@ class Graph:
             so_far[step.group] = self._with(before, step)
 
     def _with(self, before: _SoFar, step: Step) -> _SoFar:
-        outcome, is_wait = self.outcome(step), isinstance(step.body, Wait)
+        # A wait that is not in the build holds nothing back; what stands before it does not concern those behind it.
+        outcome, is_wait = self.outcome(step), isinstance(step.body, Wait) and step.omitted is None
         return _SoFar(
             wait=step if is_wait else before.wait,
             strict=_worst([before.strict, self._after(step, outcome, allow=False)]),

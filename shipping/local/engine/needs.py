@@ -42,10 +42,10 @@ class Needs:
         return found
 
     def _index(self, step: Step, scope: list[Step]) -> None:
-        if isinstance(step.body, ORDERING):
+        if _orders(step):
             self._before[step.id] = list(scope)
         else:
-            self._before[step.id] = [one for one in reversed(scope) if isinstance(one.body, ORDERING)][:1]
+            self._before[step.id] = [one for one in reversed(scope) if _orders(one)][:1]
         scope.append(step)
         if step.group:
             self._children.setdefault(step.group, []).append(step)
@@ -77,3 +77,7 @@ class Needs:
             inner = [it for it in (*uploaded, *self._children.get(one.id, ())) if it.id not in seen]
             seen |= {it.id for it in inner}
             queue += inner
+
+
+def _orders(step: Step) -> bool:
+    return isinstance(step.body, ORDERING) and step.omitted is None

@@ -24,6 +24,7 @@ class JobState(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELED = "canceled"
     SKIPPED = "skipped"
+    BROKEN = "broken"
     WAITING_FAILED = "waiting_failed"
 
 
@@ -144,6 +145,7 @@ class ManualRetry:
 class Command:
     """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all.
 
+    ``matrix`` has the values of each of its jobs, by dimension; the other attributes still name them (see `matrix`).
     ``concurrency`` is how many jobs of its ``concurrency_group`` may hold a slot when one of these takes one.
     """
 
@@ -158,11 +160,11 @@ class Command:
     soft_fail: tuple[int | str, ...] = ()
     timeout_in_minutes: int | None = None
     priority: int = 0
-    skip: str = ""
     signature: Any = None
     concurrency: int | None = None
     concurrency_group: str = ""
     cancel_on_build_failing: bool = False
+    matrix: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +176,13 @@ class Wait:
 class Group:
     """Its steps name it in their ``group``."""
 
-    skip: str = ""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """``depends_on`` is None where only the implicit dependencies hold. ``uploader`` is the step whose job uploaded it.
 
-    ``queued_at`` orders dispatch: uploaded jobs inherit their uploader's place in the queue.
+    ``queued_at`` orders dispatch: uploaded jobs inherit their uploader's place in the queue. ``omitted`` is what its jobs
+    are from the start (broken, skipped) where ``condition``, ``branches`` or ``skip`` keep it out; ``reason`` says which.
     """
 
     id: str
@@ -196,6 +197,9 @@ class Step:
     queued_at: float = 0.0
     notify: tuple[Any, ...] = ()
     changes: tuple[str, ...] = ()
+    condition: str = ""
+    omitted: JobState | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +274,13 @@ class State:
 
     def unfinished(self) -> tuple[str, ...]:
         return tuple(build.id for build in self.builds.values() if build.finished_at is None)
+
+
+def shares(step: Step) -> int:
+    """Return how many jobs the step has: one per share, one per combination of its matrix."""
+    if not isinstance(step.body, Command):
+        return 1
+    return step.body.parallelism or len(step.body.matrix) or 1
 
 
 def latest(jobs: Mapping[str, Job]) -> tuple[Job, ...]:

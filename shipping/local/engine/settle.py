@@ -81,8 +81,6 @@ def _release(draft: Draft, build_id: str) -> bool:
 def _released(job: Job, step: Step, at: float) -> Job:
     if not isinstance(step.body, Command):
         return replace(job, state=JobState.PASSED, finished_at=at)
-    if step.body.skip:
-        return replace(job, state=JobState.SKIPPED, reason=step.body.skip, finished_at=at)
     if step.body.concurrency is not None:
         return replace(job, state=JobState.LIMITED)
     return replace(job, state=JobState.SCHEDULED, scheduled_at=at)

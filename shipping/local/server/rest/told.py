@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.environment import job_name
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import AgentState, Command, JobState
 from shipping.local.server.moments import moment
 
@@ -100,7 +101,8 @@ def job(world: Plane, of: Build, told: Job) -> dict[str, Any]:
         "created_at": moment(told.created_at),
         "finished_at": moment(told.finished_at),
     }
-    return own | _work(world, of, told, step.body) if isinstance(step.body, Command) else own
+    body = command_of(step, told)
+    return own if body is None else own | _work(world, of, told, body)
 
 
 def _work(world: Plane, of: Build, told: Job, body: Command) -> dict[str, Any]:

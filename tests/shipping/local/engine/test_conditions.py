@@ -87,7 +87,7 @@ def test_conditions_that_nobody_writes_by_hand_are_refused(text: str) -> None:
 NAMES = st.from_regex(r"[a-z_]{1,6}(\.[a-z_]{1,6}){0,2}", fullmatch=True).filter(
     lambda name: name not in ("true", "false", "null", "includes")
 )
-PATTERNS = st.from_regex(r"[a-z0-9 ^$.|]{0,8}(\\/[a-z]){0,2}", fullmatch=True)
+PATTERNS = st.from_regex(r"[a-z0-9 ^$.|]{1,8}(\\/[a-z]){0,2}", fullmatch=True)
 LEAVES: st.SearchStrategy[Node] = st.one_of(
     st.builds(Literal, value=st.one_of(st.text(max_size=10), st.integers(0, 10**17), st.booleans(), st.none())),
     st.builds(Variable, name=NAMES),
