@@ -48,6 +48,10 @@ COMMAND = EVERY | {
 }
 WAIT = EVERY | {"wait", "continue_on_failure", "branches"}
 GROUP = EVERY | {"group", "steps", "skip", "notify"}
+ASKING = EVERY | {"prompt", "fields", "submit", "blocked_state", "allowed_teams", "branches"}
+BLOCK = ASKING | {"block"}
+INPUT = ASKING | {"input"}
+TRIGGER = EVERY | {"trigger", "build", "async", "skip", "soft_fail", "parallelism", "branches"}
 TOP = frozenset({"steps", "env", "agents", "priority", "notify"})
 
 COMMAND_LATER = frozenset(
@@ -61,9 +65,9 @@ COMMAND_LATER = frozenset(
 )
 WAIT_LATER = frozenset[str]()
 GROUP_LATER = frozenset({"if_changed"})
+BLOCK_LATER = INPUT_LATER = frozenset[str]()
+TRIGGER_LATER = frozenset({"if_changed"})
 TOP_LATER = frozenset({"checkout", "image", "secrets"})
-
-KINDS_LATER = ("block", "input", "trigger")
 
 TYPES = {"script": "command", "waiter": "wait", "manual": "block"}
 KINDS = ("command", "wait", "block", "input", "trigger", "group")

@@ -6,14 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shipping.local.engine import attributes, filters, matrix, values
+from shipping.local.engine import attributes, bodies, filters, matrix, values
 from shipping.local.engine.conditions import condition, facts
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Build, Command, Group, Step, Wait, shares
+from shipping.local.engine.records import Body, Build, Command, Group, Step, Wait, shares
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+
+    from shipping.local.engine.bodies import Reading
 
 T = TypeVar("T")
 
@@ -38,7 +40,8 @@ class Expanded:
 class Origin:
     """Where a document comes from. ``seed`` makes its steps' ids; ``taken`` are the keys the build has already.
 
-    ``asked`` is the build that conditions and branch filters ask about; None: they are checked, not asked.
+    ``pipelines`` are the slugs of the pipelines that its steps may trigger, ``asked`` is the build that conditions and
+    branch filters ask about; None: both are read, and not asked.
     """
 
     build: str
@@ -46,6 +49,7 @@ class Origin:
     queued_at: float
     uploader: str | None = None
     taken: frozenset[str] = frozenset()
+    pipelines: Collection[str] | None = None
     asked: Build | None = None
 
 
@@ -98,17 +102,15 @@ class _Reader:
         where += _called(named)
         self.blame(where, faults)
         kind = attributes.kind(named)
-        if kind == "command":
-            return [self.command(where, named, group)]
-        if kind == "wait":
-            return [self.wait(where, named, group)]
         if kind == "group":
             return self.group(where, named, group)
-        if kind in attributes.KINDS_LATER:
-            self.faults.append(f"{where}: attribute {kind!r} {attributes.LATER}: no {kind} steps")
-        else:
-            known = ", ".join(map(repr, ("plugins", *attributes.KINDS)))
-            self.faults.append(f"{where}: cannot tell its kind: it has none of {known}, or a wrong 'type'")
+        if kind in ("block", "input"):
+            return [self.asking(where, named, group, kind)]
+        one = {"command": self.command, "wait": self.wait, "trigger": self.trigger}.get(kind)
+        if one is not None:
+            return [one(where, named, group)]
+        kinds = ", ".join(map(repr, ("plugins", *attributes.KINDS)))
+        self.faults.append(f"{where}: cannot tell its kind: it has none of {kinds}, or a wrong 'type'")
         return []
 
     def command(self, where: str, named: dict[str, Any], group: Step | None) -> Step:
@@ -144,13 +146,36 @@ class _Reader:
         body = Wait(continue_on_failure=self.read(where, named, "continue_on_failure", values.flag))
         return self.placed(where, named, body, group)
 
+    def asking(self, where: str, named: dict[str, Any], group: Step | None, kind: str) -> Step:
+        known, later = (
+            (attributes.BLOCK, attributes.BLOCK_LATER)
+            if kind == "block"
+            else (attributes.INPUT, attributes.INPUT_LATER)
+        )
+        self.blame(where, attributes.refuse(named, known, later))
+        reading = self.reading(where, named)
+        body = bodies.block(reading) if kind == "block" else bodies.asking(reading)
+        return self.placed(where, _labelled(named, kind), body, group)
+
+    def trigger(self, where: str, named: dict[str, Any], group: Step | None) -> Step:
+        self.blame(where, attributes.refuse(named, attributes.TRIGGER, attributes.TRIGGER_LATER))
+        if named.get("trigger") is None:
+            self.faults.append(f"{where}: attribute 'trigger' must be the slug of a pipeline")
+        body = bodies.trigger(self.reading(where, named), self.origin.pipelines)
+        return self.placed(where, named, body, group)
+
+    def reading(self, where: str, named: Mapping[str, Any]) -> Reading:
+        def read(name: str, reader: Callable[[object], T], /) -> T:
+            return self.read(where, named, name, reader)
+
+        return read
+
     def group(self, where: str, named: dict[str, Any], outer: Step | None) -> list[Step]:
         self.blame(where, attributes.refuse(named, attributes.GROUP, attributes.GROUP_LATER))
         if outer is not None:
             self.faults.append(f"{where}: attribute 'group' cannot stand inside a group")
             return []
-        if not named.get("label") and isinstance(named.get("group"), str):
-            named = {**named, "label": named["group"]}
+        named = _labelled(named, "group")
         group = self.placed(where, named, Group(), None)
         inner = named.get("steps")
         if not isinstance(inner, list) or not inner:
@@ -161,7 +186,7 @@ class _Reader:
             steps += self.step(f"{where}, step {place}", raw, group)
         return steps
 
-    def placed(self, where: str, named: dict[str, Any], body: Command | Wait | Group, group: Step | None) -> Step:
+    def placed(self, where: str, named: dict[str, Any], body: Body, group: Step | None) -> Step:
         """Return the step with what every kind has. Its id follows from where it stands in its document."""
         omission = self.omission(where, named, group)
         return Step(
@@ -214,9 +239,15 @@ class _Reader:
                 self.faults.append(f'The key "{key}" has already been used by another step in this build')
 
 
+def _labelled(named: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the step with what stands behind its kind as its label, where it has no other."""
+    return named if named.get("label") or not isinstance(named.get(kind), str) else {**named, "label": named[kind]}
+
+
 def _called(named: Mapping[str, Any]) -> str:
     """Return the step's name as its author knows it, in brackets."""
-    name = named.get("key") or named.get("label") or named.get("group")
+    names = (named.get(word) for word in ("key", "label", "group", "block", "input", "trigger"))
+    name = next((name for name in names if name), None)
     return f" ({name!r})" if isinstance(name, str) else ""
 
 

@@ -12,6 +12,8 @@ class JobState(StrEnum):
     """Buildkite's words, with ``finished`` split as its REST API does: passed or failed."""
 
     WAITING = "waiting"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
     LIMITED = "limited"
     SCHEDULED = "scheduled"
     ASSIGNED = "assigned"
@@ -26,6 +28,7 @@ class JobState(StrEnum):
     SKIPPED = "skipped"
     BROKEN = "broken"
     WAITING_FAILED = "waiting_failed"
+    BLOCKED_FAILED = "blocked_failed"
 
 
 TAKEN = frozenset({JobState.ACCEPTED, JobState.RUNNING, JobState.CANCELING, JobState.TIMING_OUT})
@@ -35,22 +38,31 @@ HOLDING = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
 """It may run or runs: it holds a slot of its concurrency group."""
 
 ACTIVE = HOLDING | {JobState.LIMITED}
-ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING}
-HARD = frozenset({JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED, JobState.WAITING_FAILED})
+ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING, JobState.BLOCKED}
+GIVEN_UP = frozenset({JobState.WAITING_FAILED, JobState.BLOCKED_FAILED})
+"""It never ran because of what came before; when that is retried, it waits again."""
+
+HARD = GIVEN_UP | {JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED}
 
 
 class BuildState(StrEnum):
+    """``blocked``: nothing is left to do until a person unblocks a step (REST tells ``blocked_state`` in its place)."""
+
     SCHEDULED = "scheduled"
     RUNNING = "running"
     FAILING = "failing"
     PASSED = "passed"
     FAILED = "failed"
+    BLOCKED = "blocked"
     CANCELING = "canceling"
     CANCELED = "canceled"
+    SKIPPED = "skipped"
     NOT_RUN = "not_run"
 
 
-FINISHED = frozenset({BuildState.PASSED, BuildState.FAILED, BuildState.CANCELED, BuildState.NOT_RUN})
+FINISHED = frozenset(
+    {BuildState.PASSED, BuildState.FAILED, BuildState.CANCELED, BuildState.SKIPPED, BuildState.NOT_RUN}
+)
 
 
 class AgentState(StrEnum):
@@ -61,7 +73,10 @@ class AgentState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """A pipeline as a build saw it when it was created. ``configuration`` is its YAML."""
+    """A pipeline as a build saw it when it was created. ``configuration`` is its YAML.
+
+    The filters are branch patterns, as a step's ``branches``; an empty one lets every branch through.
+    """
 
     id: str
     slug: str
@@ -72,6 +87,10 @@ class Pipeline:
     env: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     created_at: float = 0.0
+    skip_queued_branch_builds: bool = False
+    skip_queued_branch_builds_filter: str = ""
+    cancel_running_branch_builds: bool = False
+    cancel_running_branch_builds_filter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +109,24 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggeredFrom:
+    """The trigger job that made a build, its build, and how many builds stand above in the chain."""
+
+    job: str
+    build: str
+    number: int
+    pipeline: str
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """``order`` holds its steps as they stand in the pipeline; uploads are inserted behind the step that uploads them.
 
     ``pipeline_env`` is the `env` at the top of uploaded documents, ``env`` what the build was created with (it wins).
-    ``uploads`` maps the uuid of each applied upload to the digest of its document.
+    ``uploads`` maps the uuid of each applied upload to the digest of its document. ``blocked_state`` is the state that a
+    blocked build has in REST, and empty otherwise. ``superseded_by`` is the newer build that made this one be skipped or
+    canceled.
     """
 
     id: str
@@ -109,6 +141,9 @@ class Build:
     env: Mapping[str, str] = field(default_factory=dict)
     pipeline_env: Mapping[str, str] = field(default_factory=dict)
     pull_request: PullRequest | None = None
+    triggered_from: TriggeredFrom | None = None
+    superseded_by: str | None = None
+    blocked_state: str = ""
     state: BuildState = BuildState.SCHEDULED
     started_at: float | None = None
     finished_at: float | None = None
@@ -178,6 +213,70 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What a block asks a person. ``kind`` is text or select; ``format`` (text) is a regular expression for all of it.
+
+    ``default`` is what a form begins with: a value, or for ``multiple`` several.
+    """
+
+    kind: str
+    key: str
+    label: str = ""
+    hint: str = ""
+    required: bool = True
+    default: str | tuple[str, ...] = ""
+    format: str = ""
+    options: tuple[Option, ...] = ()
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Holds all that follows until a person unblocks it. ``allowed_teams`` is recorded: here is one person, who may all."""
+
+    prompt: str = ""
+    fields: tuple[Field, ...] = ()
+    submit: str = ""
+    blocked_state: str = "passed"
+    allowed_teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Asks as a block does, and holds nothing: only steps that depend on it wait for the answer, and the build's end."""
+
+    prompt: str = ""
+    fields: tuple[Field, ...] = ()
+    submit: str = ""
+    blocked_state: str = "passed"
+    allowed_teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """Makes a build of another pipeline, and (but for ``asynchronous``) waits for its end. Empty: the usual value."""
+
+    pipeline: str
+    message: str = ""
+    commit: str = ""
+    branch: str = ""
+    meta_data: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    asynchronous: bool = False
+    soft_fail: bool = False
+    parallelism: int | None = None
+
+
+Body = Command | Wait | Group | Block | Input | Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """``depends_on`` is None where only the implicit dependencies hold. ``uploader`` is the step whose job uploaded it.
 
@@ -187,7 +286,7 @@ class Step:
 
     id: str
     build: str
-    body: Command | Wait | Group
+    body: Body
     label: str = ""
     key: str | None = None
     group: str | None = None
@@ -207,7 +306,8 @@ class Job:
     """One attempt at one share of a step. A retry is a new job; the old one names it in ``retried_in``.
 
     ``place`` is its position among all jobs of the build in the order of creation. ``rule`` is the automatic retry rule
-    that retried it. ``reason`` says in words why it did not run.
+    that retried it. ``reason`` says in words why it did not run. ``unblocker`` is who unblocked a block or input, and
+    ``answers`` what was answered. ``triggered`` is the build that a trigger made.
     """
 
     id: str
@@ -232,6 +332,9 @@ class Job:
     retry_type: str = ""
     rule: int | None = None
     reason: str = ""
+    unblocker: Author | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    triggered: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,11 +379,14 @@ class State:
         return tuple(build.id for build in self.builds.values() if build.finished_at is None)
 
 
+def parallelism(step: Step) -> int | None:
+    """Return how many jobs the step asks for; None where it does not say, which is one."""
+    return step.body.parallelism if isinstance(step.body, Command | Trigger) else None
+
+
 def shares(step: Step) -> int:
     """Return how many jobs the step has: one per share, one per combination of its matrix."""
-    if not isinstance(step.body, Command):
-        return 1
-    return step.body.parallelism or len(step.body.matrix) or 1
+    return parallelism(step) or (len(step.body.matrix) if isinstance(step.body, Command) else 0) or 1
 
 
 def latest(jobs: Mapping[str, Job]) -> tuple[Job, ...]:

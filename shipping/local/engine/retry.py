@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Command, Job, JobState
+from shipping.local.engine.records import GIVEN_UP, Command, Job, JobState
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
@@ -79,10 +79,15 @@ def retry_by_hand(draft: Draft, event: JobRetried) -> None:
         raise Rejection(body.manual.reason or "The step does not allow retries of passed jobs (permit_on_passed)")
     if len(draft.jobs(job.build)) >= JOBS_PER_BUILD:
         raise Rejection(f"The build has {JOBS_PER_BUILD} jobs, more are not allowed")
-    for given_up in list(draft.jobs(job.build).values()):
-        if given_up.state is JobState.WAITING_FAILED:
-            draft.put(replace(given_up, state=JobState.WAITING, reason="", finished_at=None))
+    wait_again(draft, job.build)
     _again(draft, replace(job, retry_type="manual"))
+
+
+def wait_again(draft: Draft, build_id: str) -> None:
+    """Let what was given up because of a failure wait again: the failure is being looked at once more."""
+    for job in list(draft.jobs(build_id).values()):
+        if job.state in GIVEN_UP:
+            draft.put(replace(job, state=JobState.WAITING, reason="", finished_at=None))
 
 
 def _again(draft: Draft, job: Job) -> None:

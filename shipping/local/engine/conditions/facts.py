@@ -134,7 +134,7 @@ def of_build(build: Build, env: Mapping[str, str]) -> Facts:
 
 
 def _environment(build: Build) -> dict[str, str]:
-    pipeline, pull = build.pipeline, build.pull_request
+    pipeline, pull, above = build.pipeline, build.pull_request, build.triggered_from
     return {
         "BUILDKITE_BRANCH": build.branch,
         "BUILDKITE_TAG": "",
@@ -145,6 +145,9 @@ def _environment(build: Build) -> dict[str, str]:
         "BUILDKITE_PIPELINE_ID": pipeline.id,
         "BUILDKITE_ORGANIZATION_SLUG": ORGANIZATION,
         "BUILDKITE_REPO": pipeline.repository,
+        "BUILDKITE_TRIGGERED_FROM_BUILD_ID": above.build if above else "",
+        "BUILDKITE_TRIGGERED_FROM_BUILD_NUMBER": str(above.number) if above else "",
+        "BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG": above.pipeline if above else "",
         PULL_REQUEST: pull.id if pull else "false",
         f"{PULL_REQUEST}_BASE_BRANCH": pull.base_branch if pull else "",
         f"{PULL_REQUEST}_REPO": pull.repository if pull else "",

@@ -60,11 +60,10 @@ def test_attributes_not_implemented_are_refused_by_name(attribute: str) -> None:
     assert message == f"step 1 ('unit'): attribute {attribute!r} is not implemented by the local Buildkite"
 
 
-@pytest.mark.parametrize("kind", ["block", "input", "trigger"])
-def test_kinds_not_implemented_are_refused_by_name(kind: str) -> None:
-    """In both forms: a map and a bare word."""
-    assert f"step 1: attribute {kind!r} is not implemented" in refusal({kind: "x"})
-    assert f"step 1: attribute {kind!r} is not implemented" in refusal(kind)
+def test_a_step_of_no_kind_is_refused_with_the_kinds_there_are() -> None:
+    assert "it has none of 'plugins', 'command', 'wait', 'block', 'input', 'trigger', 'group'" in refusal(
+        {"label": "x"}
+    )
 
 
 def test_unknown_attributes_are_refused_with_the_nearest_known() -> None:
