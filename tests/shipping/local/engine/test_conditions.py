@@ -58,6 +58,9 @@ def test_a_name_made_up_on_the_way_is_checked_too() -> None:
 
     with pytest.raises(ValueError, match="'BUILDKITE_AGENT_ACCESS_TOKEN' is not known to conditions"):
         condition.holds(Facts(env={"NAME": "BUILDKITE_AGENT_ACCESS_TOKEN"}))
+    with pytest.raises(ValueError, match="the name of an environment variable is empty"):
+        condition.holds(NOTHING)
+    assert not condition.holds(Facts(env={"NAME": "FOO-BAR", "FOO-BAR": "1"}))
 
 
 def test_notifications_may_ask_about_their_step() -> None:
