@@ -45,11 +45,11 @@ class Needs:
         if isinstance(step.body, Input):
             # It stands beside the others: nothing holds it back, and no wait waits for it.
             self._before[step.id] = []
-        elif isinstance(step.body, ORDERING):
+        elif _orders(step):
             self._before[step.id] = list(scope)
             scope.append(step)
         else:
-            self._before[step.id] = [one for one in reversed(scope) if isinstance(one.body, ORDERING)][:1]
+            self._before[step.id] = [one for one in reversed(scope) if _orders(one)][:1]
             scope.append(step)
         if step.group:
             self._children.setdefault(step.group, []).append(step)
@@ -81,3 +81,7 @@ class Needs:
             inner = [it for it in (*uploaded, *self._children.get(one.id, ())) if it.id not in seen]
             seen |= {it.id for it in inner}
             queue += inner
+
+
+def _orders(step: Step) -> bool:
+    return isinstance(step.body, ORDERING) and step.omitted is None
