@@ -59,6 +59,7 @@ VERBS = (
     "cancel",
     "cancel_build",
     "retry",
+    "unblock",
     "agent_lost",
     "pass_minutes",
     "expect",
@@ -184,6 +185,9 @@ class Play:
 
     def retry(self, key: str) -> None:
         self._apply(events.JobRetried(at=self.at, job=self._job(key).id))
+
+    def unblock(self, key: str, *, fields: Mapping[str, Any] | None = None) -> None:
+        self._apply(events.JobUnblocked(at=self.at, job=self._job(key).id, fields=fields or {}, by=Author()))
 
     def agent_lost(self, key: str) -> None:
         """The agent of the job falls silent; all others are heard of."""
