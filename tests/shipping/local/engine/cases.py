@@ -4,6 +4,7 @@ A file holds one or more YAML documents:
 
     docs: the page of Buildkite's documentation that the rule comes from
     case: what is shown, in one sentence
+    beyond: why Buildkite's published schema would not take the pipeline, where it would not
     build: {branch: main, message: m, commit: c, source: api, env: {}, meta_data: {}, pull_request: {id: "7", ...}}
     pipeline: the document, as the agent uploads it
     refused: a part of the refusal, where the pipeline itself is refused
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3] / "cases" / "engine"
 FIRST = ""
 LOST_AFTER = 20.0
-KNOWN = {"docs", "case", "build", "pipeline", "refused", "script", "end"}
+KNOWN = {"docs", "case", "beyond", "build", "pipeline", "refused", "script", "end"}
 VERBS = (
     "build",
     "ready",
