@@ -109,6 +109,8 @@ def faults(label: str, body: Command) -> Iterator[str]:
         return
     if body.parallelism is not None:
         yield "attribute 'matrix' cannot be used together with 'parallelism'"
+    if body.signature is not None:
+        yield "attribute 'matrix' in a signed step is not implemented by the local Buildkite"
     known = body.matrix[0]
     for where, text in _texts(label, body):
         for found in MARK.finditer(text):

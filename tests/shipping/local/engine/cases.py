@@ -4,6 +4,7 @@ A file holds one or more YAML documents:
 
     docs: the page of Buildkite's documentation that the rule comes from
     case: what is shown, in one sentence
+    beyond: why Buildkite's published schema would not take the pipeline, where it would not
     build: {branch: main, message: m, commit: c, source: api, env: {}, meta_data: {}, pull_request: {id: "7", ...}}
     pipeline: the document, as the agent uploads it
     pipelines: {slug: {steps: ..., and settings of the pipeline}}: what trigger steps may name; asked for at every upload
@@ -51,7 +52,7 @@ ROOT = Path(__file__).parents[3] / "cases" / "engine"
 FIRST = ""
 LOST_AFTER = 20.0
 SITE = Site(url="http://127.0.0.1:1", organization="local")
-KNOWN = {"docs", "case", "build", "pipeline", "pipelines", "refused", "script", "end"}
+KNOWN = {"docs", "case", "beyond", "build", "pipeline", "pipelines", "refused", "script", "end"}
 VERBS = (
     "build",
     "ready",
