@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Block, Input, Wait
+from shipping.local.engine.records import Block, Group, Input, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,11 +45,11 @@ class Needs:
         if isinstance(step.body, Input):
             # It stands beside the others: nothing holds it back, and no wait waits for it.
             self._before[step.id] = []
-        elif isinstance(step.body, ORDERING):
+        elif _orders(step):
             self._before[step.id] = list(scope)
             scope.append(step)
         else:
-            self._before[step.id] = [one for one in reversed(scope) if isinstance(one.body, ORDERING)][:1]
+            self._before[step.id] = [one for one in reversed(scope) if _orders(one)][:1]
             scope.append(step)
         if step.group:
             self._children.setdefault(step.group, []).append(step)
@@ -61,6 +61,9 @@ class Needs:
         for owner in (step, group):
             for dependency in (owner.depends_on or ()) if owner else ():
                 yield from self._whole(dependency.step, step)
+        if isinstance(step.body, Group):
+            # Who waits for a group waits for its steps, but for the inputs: where those count, they are named.
+            yield from (child for child in self._children.get(step.id, ()) if not isinstance(child.body, Input))
         if step.depends_on is None:
             yield from self._before[step.id]
             if group is not None and group.depends_on is None and not isinstance(step.body, Input):
@@ -81,3 +84,7 @@ class Needs:
             inner = [it for it in (*uploaded, *self._children.get(one.id, ())) if it.id not in seen]
             seen |= {it.id for it in inner}
             queue += inner
+
+
+def _orders(step: Step) -> bool:
+    return isinstance(step.body, ORDERING) and step.omitted is None
