@@ -58,14 +58,23 @@ def test_pipelines_are_created_listed_changed_and_deleted(client: Any) -> None: 
 
 
 def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
-    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go, branches: main}]"}
+    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go, if: build.branch ==}]"}
 
     answer = rest.call("POST", "/pipelines", body)
 
-    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'branches'")) == (422, True)
+    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'if'")) == (422, True)
     assert rest.call("POST", "/pipelines", body | {"configuration": "a: [b"}).status == 422
     assert rest.call("POST", "/pipelines", {"name": "x", "repository": "r", "colour": 1}).status == 422
     assert rest.call("GET", "/pipelines").json == []
+
+
+def test_a_build_whose_meta_data_would_not_be_kept_is_refused(rest: Rest) -> None:
+    """Of a value, 100 KiB."""
+    rest.start({"command": "x"})
+
+    answer = rest.call("POST", "/pipelines/inbox/builds", {"meta_data": {"k": "x" * 102_401}})
+
+    assert (answer.status, "'k' must be at most 102400 bytes" in answer.message) == (422, True)
 
 
 def test_a_build_of_a_local_branch_is_of_its_tip(client: Any, repository: Path) -> None:  # noqa: ANN401

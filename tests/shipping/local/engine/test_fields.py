@@ -96,6 +96,8 @@ def test_all_that_is_wrong_with_an_answer_is_told_at_once() -> None:
         (STREAM, "", "is required"),
         ({**REGIONS, "required": True}, (), "is required"),
         ({"text": "n", "key": "stream"}, "x" * (100 * 1024 + 1), "is longer than 102400 bytes"),
+        # A format that would keep a backtracking engine busy for ever.
+        ({"text": "n", "key": "stream", "format": "(a+)+"}, "a" * 10_000 + "!", "must match"),
     ],
 )
 def test_answers_that_are_refused(field: dict[str, Any], answer: str | tuple[str, ...], reason: str) -> None:
