@@ -58,11 +58,11 @@ def test_pipelines_are_created_listed_changed_and_deleted(client: Any) -> None: 
 
 
 def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
-    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go, if: build.branch ==}]"}
+    body = {"name": "x", "repository": "r", "configuration": "steps: [{trigger: go, if_changed: x}]"}
 
     answer = rest.call("POST", "/pipelines", body)
 
-    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'if'")) == (422, True)
+    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'if_changed'")) == (422, True)
     assert rest.call("POST", "/pipelines", body | {"configuration": "a: [b"}).status == 422
     assert rest.call("POST", "/pipelines", {"name": "x", "repository": "r", "colour": 1}).status == 422
     assert rest.call("GET", "/pipelines").json == []
