@@ -68,6 +68,15 @@ def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
     assert rest.call("GET", "/pipelines").json == []
 
 
+def test_a_build_whose_meta_data_would_not_be_kept_is_refused(rest: Rest) -> None:
+    """Of a value, 100 KiB."""
+    rest.start({"command": "x"})
+
+    answer = rest.call("POST", "/pipelines/inbox/builds", {"meta_data": {"k": "x" * 102_401}})
+
+    assert (answer.status, "'k' must be at most 102400 bytes" in answer.message) == (422, True)
+
+
 def test_a_build_of_a_local_branch_is_of_its_tip(client: Any, repository: Path) -> None:  # noqa: ANN401
     """The commit is resolved when the build is created, and names the build."""
     client.pipelines().create_yaml_pipeline(WORLD, "app", str(repository), STEPS)
