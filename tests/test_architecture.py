@@ -14,6 +14,7 @@ FLOORS = {
     "shipping.s3": 1,
     "shipping.memory": 1,
     "shipping.buildkite": 1,
+    "shipping.adopt": 1,  # looks at files and writes files; knows the generator's rules of what a test is, and nobody above
     "shipping.processes": 1,
     "shipping.launcher": 1,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
@@ -21,6 +22,8 @@ FLOORS = {
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,
+    # What is wrong with a set-up: asks every client, and knows what jobs demand of agents.
+    "shipping.doctor": 5,
     "shipping.local": 5,
     "shipping.demo": 6,
     "shipping.cli": 7,

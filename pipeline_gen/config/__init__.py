@@ -6,7 +6,7 @@ other versions write, do the opposite.
 """
 
 from pipeline_gen.config.buildkite import Buildkite
-from pipeline_gen.config.document import find, load
+from pipeline_gen.config.document import find, load, read
 from pipeline_gen.config.plugins import Plugins
 from pipeline_gen.config.schema import (
     Config,
@@ -35,5 +35,6 @@ __all__ = [
     "from_resolved",
     "load",
     "parse",
+    "read",
     "resolved",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pipeline_gen.config import values
 
@@ -31,6 +31,12 @@ class Buildkite:
 
     def queue(self, kind: Queue) -> str:
         return self.queues.get(kind, "default")
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Return every queue that a kind of job goes to, each once."""
+        kinds: tuple[Queue, ...] = get_args(Queue)
+        return tuple(dict.fromkeys(self.queue(kind) for kind in kinds))
 
     def pipeline_slug(self, name: str) -> str:
         """Return the pipeline slug of the pipeline that we call ``name``."""

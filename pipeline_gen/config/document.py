@@ -59,7 +59,7 @@ def find(root: Path, app: str | None = None) -> Path:
     if not found:
         raise UsageError(
             f"cannot find a configuration: there is no {str(folder / 'shipping.yml')!r}",
-            hint="write one with two lines: app: NAME and suites: [{name: unit, paths: [tests], target: 3m}]",
+            hint="write one: ship init",
         )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
@@ -69,20 +69,24 @@ def find(root: Path, app: str | None = None) -> Path:
 
 def load(path: Path) -> Config:
     """Read and check the file. Raises Faults with every fault at once, UsageError where it is not YAML at all."""
+    faults: list[Fault] = []
+    config = parse(read(path), faults)
+    if faults:
+        raise Faults(str(path), faults, hint=HINT)
+    return config
+
+
+def read(path: Path) -> object:
+    """Return what the YAML file says. Raises UsageError where it is not YAML, or not there."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {str(path)!r}: {error}") from error
     try:
-        data = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with fewer types, not more
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with fewer types, not more
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UsageError(f"cannot read {str(path)!r} as YAML{where}: {error.problem}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"cannot read {str(path)!r} as YAML: {error}") from error
-    faults: list[Fault] = []
-    config = parse(data, faults)
-    if faults:
-        raise Faults(str(path), faults, hint=HINT)
-    return config

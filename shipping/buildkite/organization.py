@@ -50,6 +50,9 @@ class Organization:
     def queues(self, cluster: str) -> list[JsonObject]:
         return self._all(f"/clusters/{_part(cluster)}/queues")
 
+    def create_queue(self, cluster: str, key: str) -> JsonObject:
+        return self._send("POST", f"/clusters/{_part(cluster)}/queues", {"key": key})
+
     def agents(self) -> list[JsonObject]:
         """Return the agents that are connected."""
         return self._all("/agents")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline_gen.config import Config
     from shipping.buildkite.organization import Organization
+    from shipping.pipelines.desired import Desired
     from shipping.pipelines.difference import Difference
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -66,8 +67,7 @@ def sync(
     from pipeline_gen.shell import LocalShell
     from shipping.pipelines.definitions import desired
     from shipping.pipelines.desired import Context
-    from shipping.pipelines.local import make_room
-    from shipping.pipelines.origin import origin, root_of
+    from shipping.pipelines.origin import origin, own_pipeline, root_of
     from shipping.pipelines.sync import sync as synchronise
 
     if state is not None and not here:
@@ -75,10 +75,10 @@ def sync(
     root = root_of(LocalShell(), repo)
     settings = config.load(config.find(root, app))
     url = repository or (str(root) if here else origin(LocalShell(), root))
-    pipelines = desired(Context(config=settings, repository=url))
+    pipelines = desired(Context(config=settings, repository=url, file=own_pipeline(root, settings.app)))
     with _organization(settings, here=here, repo=repo, state=state) as organization:
-        if here and not dry_run:
-            make_room(organization, pipelines)
+        if here:
+            pipelines = _room(organization, pipelines, settings, dry_run=dry_run)
         differences = synchronise(
             organization, pipelines, act=not dry_run, show=_silent if as_json else _printer(dry_run=dry_run)
         )
@@ -93,6 +93,21 @@ def _organization(
     from shipping.cli.organization import configured, local
 
     return local(repo, state) if here else configured(settings)
+
+
+def _room(
+    organization: Organization, pipelines: tuple[Desired, ...], settings: Config, *, dry_run: bool
+) -> tuple[Desired, ...]:
+    """Give a local Buildkite what the pipelines name; return those that can be compared now."""
+    from shipping.pipelines.local import lacking, make_room, without
+
+    lacks = lacking(organization, pipelines, settings.buildkite.used)
+    if str(lacks):
+        click.echo(f"local Buildkite: {'would create' if dry_run else 'created'} {lacks}", err=True)
+    if dry_run:
+        return without(pipelines, lacks)
+    make_room(organization, lacks)
+    return pipelines
 
 
 def _silent(_: Difference) -> None:

@@ -19,7 +19,7 @@ def define(context: Context) -> Desired:
         settings={
             "repository": context.repository,
             "default_branch": config.main_branch,
-            "configuration": first_step(buildkite.queue("plan")),
+            "configuration": first_step(buildkite.queue("plan"), context.file),
             "skip_queued_branch_builds": True,
             "skip_queued_branch_builds_filter": not_main,
             "cancel_running_branch_builds": True,
@@ -35,10 +35,11 @@ def define(context: Context) -> Desired:
     )
 
 
-def first_step(queue: str) -> str:
+def first_step(queue: str, file: str | None = None) -> str:
     """Return the steps that stand in the pipeline's settings: one, which uploads what the commit itself says.
 
     No queue is named where it is the default one: a cluster may call its default queue anything.
     """
     agents = "" if queue == "default" else f'    agents: {{queue: "{queue}"}}\n'
-    return f'steps:\n  - label: ":pipeline: upload"\n    command: "buildkite-agent pipeline upload"\n{agents}'
+    command = f"buildkite-agent pipeline upload {file}" if file else "buildkite-agent pipeline upload"
+    return f'steps:\n  - label: ":pipeline: upload"\n    command: "{command}"\n{agents}'

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What definitions decide from. ``repository`` is the URL that agents clone."""
+    """What definitions decide from. ``repository`` is the URL that agents clone.
+
+    ``file`` is the app's own pipeline file, where a repository of several apps has one for each.
+    """
 
     config: Config
     repository: str
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

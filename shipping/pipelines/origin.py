@@ -1,4 +1,4 @@
-"""Where the repository stands, and the URL that agents clone it from."""
+"""Where the repository stands, what it builds with, and the URL that agents clone it from."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def root_of(shell: Shell, folder: Path) -> Path:
     if done.code != 0:
         raise UsageError(f"cannot find a git repository at {str(folder.resolve())!r}", hint="git init")
     return Path(done.text.strip())
+
+
+def own_pipeline(root: Path, app: str) -> str | None:
+    """Return the app's own pipeline file, None where the app has the repository's: then nobody needs to name it."""
+    names = [f".buildkite/pipeline.{app}.{suffix}" for suffix in ("yml", "yaml", "json")]
+    return next((name for name in names if (root / name).is_file()), None)
 
 
 def origin(shell: Shell, root: Path) -> str:

@@ -38,7 +38,7 @@ def look_up(organization: Organization, pipelines: Sequence[Desired]) -> Names:
     ]
     if faults:
         raise Faults(
-            organization.slug,
+            f"organization {organization.slug}",
             faults,
             hint="create it on the organization's settings page, or name one that is there",
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from shipping.local.world import World
 
+ROOT = Path(__file__).parents[2]
 GIT = ["git", "-c", "user.name=Someone", "-c", "user.email=someone@localhost"]
 
 
@@ -78,3 +79,14 @@ def repository(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own wheel and its dependencies, as a team fills its wheel house."""
+    folder = tmp_path_factory.mktemp("wheels")
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
+    (ours,) = folder.iterdir()
+    subprocess.run([*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", folder, ours], check=True)
+    return folder

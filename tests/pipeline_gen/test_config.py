@@ -161,6 +161,99 @@ def test_one_repository_may_hold_several_apps(tmp_path: Path) -> None:
 
 
 def test_a_repository_without_configuration_is_told_how_to_begin(tmp_path: Path) -> None:
-    """The hint is the two lines that suffice."""
-    with pytest.raises(UsageError, match="app: NAME"):
+    """The hint is the command that writes one."""
+    with pytest.raises(UsageError, match="ship init"):
         config.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("plugins", "named"),
+    [
+        ("{}", "./.buildkite/plugins/slug"),
+        ("{source: ci/plugins/}", "./ci/plugins/slug"),
+        (
+            "{source: 'https://git.example/acme/ship.git', version: v1.2}",
+            "https://git.example/acme/ship.git/plugins/slug#v1.2",
+        ),
+        (
+            "{source: 'ssh://git@git.example:22/acme/ship.git', version: 0b1c2d, directory: .}",
+            "ssh://git@git.example:22/acme/ship.git/slug#0b1c2d",
+        ),
+    ],
+)
+def test_plugins_are_named_as_an_agent_finds_them(tmp_path: Path, plugins: str, named: str) -> None:
+    """A path of the repository, or a version of a git repository and the folder in there."""
+    read = load(tmp_path, f"{SMALLEST}plugins: {plugins}\n")
+
+    assert read.plugins.of("slug") == named
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("plugins", "said"),
+    [
+        ("{source: 'https://git.example/acme/ship.git'}", "plugins/version: found None, allowed: a tag or a commit"),
+        (
+            "{source: 'https://git.example/acme/ship', version: v1}",
+            "plugins/source: found 'https://git.example/acme/ship'",
+        ),
+        (
+            "{source: 'https://me:secret@git.example/a.git', version: v1}",
+            "allowed: a git address that ends in .git, without",
+        ),
+        ("{source: 'git@git.example:acme/ship.git', version: v1}", "allowed: a git address that ends in .git"),
+        (
+            "{source: 'https://git.example/a.git', version: '--upload-pack=x'}",
+            "plugins/version: found '--upload-pack=x'",
+        ),
+        ("{source: ci/plugins, version: v1}", "plugins/version: found 'v1', allowed: nothing"),
+    ],
+)
+def test_plugins_that_no_agent_would_find(tmp_path: Path, plugins: str, said: str) -> None:
+    assert any(said in fault for fault in faults(tmp_path, f"{SMALLEST}plugins: {plugins}\n"))
+
+
+COMMAND = "app: inbox\nsuites: [{name: js, runner: command, command: %r, files: web/**}]\n"
+
+
+def test_a_suite_of_a_command_is_read_and_kept_in_the_plan(tmp_path: Path) -> None:
+    """The command is split once; one pattern needs no list."""
+    read = load(tmp_path, COMMAND % "node --out={junit} 'a b' {file}")
+
+    assert read.suites[0].command == ("node", "--out={junit}", "a b", "{file}")
+    assert read.suites[0].files == ("web/**",)
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("node {file}", "a command with {junit}: where it must write its report"),
+        ("node {junit}", "a command with {file} (run once per file) or {files} (run once per part), one of them"),
+        ("node {junit} {file} {files}", "one of them"),
+        ("node {junit} --of={files}", "{files} as a word of its own"),
+        ("node {junit} {file} {seed}", "found '{seed}', allowed: {file}, {files} and {junit}"),
+        ("node {junit} '{file}", "a command line whose quotes are closed"),
+    ],
+)
+def test_a_command_whose_placeholders_cannot_be_filled_is_a_fault(tmp_path: Path, command: str, said: str) -> None:
+    found = faults(tmp_path, COMMAND % command)
+
+    assert any(fault.startswith("suites/0/command: ") and said in fault for fault in found)
+
+
+def test_each_runner_has_its_own_keys(tmp_path: Path) -> None:
+    """What belongs to the other runner is a fault, never ignored."""
+    of_command = faults(
+        tmp_path,
+        "app: inbox\nbucket: ship-us\nsuites: [{name: js, runner: command, python: python3, paths: [web], select: on,"
+        " always: [a], everything_when: [b]}]\n",
+    )
+    of_pytest = faults(tmp_path, "app: inbox\nsuites: [{name: unit, command: make test, files: [tests]}]\n")
+
+    assert [fault.partition(":")[0] for fault in of_command] == [
+        f"suites/0/{key}" for key in ("python", "paths", "always", "everything_when", "command", "files", "select")
+    ]
+    assert [fault.rpartition(", ")[2] for fault in of_pytest] == [
+        "allowed: nothing: this key belongs to runner: command"
+    ] * 2

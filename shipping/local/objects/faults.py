@@ -12,7 +12,7 @@ from pipeline_gen.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["409", "412", "500", "503", "delay", "cut-before", "cut-after", "cut-half"]
+Kind = Literal["409", "412", "500", "503", "delay", "cut-before", "cut-after", "cut-half", "unconditional"]
 Operation = Literal["put", "part", "begin", "complete", "abort", "get", "head", "list", "delete", "other"]
 
 
@@ -32,6 +32,7 @@ class Fault:
 
     409, 412, 500 and 503 are answered without doing anything. ``cut-before`` resets the connection before the request is done,
     ``cut-after`` after it is done, ``cut-half`` in the middle of the answer's body; ``delay`` waits ``seconds``, then goes on.
+    ``unconditional`` drops the write's condition, as servers do that know S3's calls and not its conditional writes.
     ``operation``, ``method``, ``bucket`` and ``key`` are globs.
     """
 

@@ -142,6 +142,8 @@ class Exchange(BaseHTTPRequestHandler):
         elif kind.isdigit():
             self._error(int(kind), _CODES[int(kind)])
             return
+        elif kind == "unconditional":
+            headers = {name: value for name, value in headers.items() if name not in {"if-match", "if-none-match"}}
         with self.server.writer(request):
             status, sent, content = self.server.emulator.answer(
                 method=self.command,
@@ -160,6 +162,8 @@ class Exchange(BaseHTTPRequestHandler):
         names = {name.lower() for name, _ in sent}
         for name, value in sent:
             self.send_header(name, value)
+        if "date" not in names:
+            self.send_header("Date", self.date_time_string())
         if "content-length" not in names:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -93,3 +93,20 @@ def test_what_is_missing_is_said_with_the_fix(
     assert "--repository" in told()
     (root / ".buildkite" / "shipping.yml").write_text("app: inbox\nsuites: [{name: unit}]\n")
     assert "buildkite: {organization: YOURS}" in told("--repository", "git@git.example:acme/inbox.git")
+
+
+@pytest.mark.usefixtures("control")
+def test_each_app_of_a_repository_has_a_pipeline_of_its_own(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which uploads the app's own file, where it has one."""
+    for app in ("inbox", "outbox"):
+        text = CONFIGURATION.replace("app: inbox", f"app: {app}")
+        (root / ".buildkite" / f"shipping.{app}.yml").write_text(text)
+    (root / ".buildkite" / "shipping.yml").unlink()
+    (root / ".buildkite" / "pipeline.outbox.yml").write_text("steps: []\n")
+
+    for app in ("inbox", "outbox"):
+        assert run(["buildkite", "sync", "--app", app, "--json"]) == 0
+    first, second = capsys.readouterr().out.split("\n}\n{\n")
+
+    assert 'pipeline upload\\"\\n' in first
+    assert 'pipeline upload .buildkite/pipeline.outbox.yml\\"\\n' in second

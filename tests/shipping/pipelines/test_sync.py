@@ -13,7 +13,7 @@ from shipping.buildkite.organization import Organization
 from shipping.buildkite.rest import Rest
 from shipping.pipelines.definitions import desired
 from shipping.pipelines.desired import Desired, Schedule
-from shipping.pipelines.local import make_room
+from shipping.pipelines.local import lacking, make_room, without
 from shipping.pipelines.sync import sync
 from tests.shipping.buildkite.serving import Answer, serving
 
@@ -33,7 +33,7 @@ def wanted(context: Callable[..., Context], organization: Organization) -> tuple
     (app,) = desired(context(cluster="main", teams=TEAMS, queues={"plan": "uploaders"}))
     sweep = Schedule(label="sweep", cronline="@hourly", message="Sweep", branch="main", env={"A": "1"})
     pipelines = (Desired(**{name: getattr(app, name) for name in app.__slots__} | {"schedules": (sweep,)}),)
-    make_room(organization, pipelines)
+    make_room(organization, lacking(organization, pipelines, ("default",)))
     return pipelines
 
 
@@ -225,3 +225,19 @@ def test_a_value_that_does_not_stay_is_told(context: Callable[..., Context]) -> 
         with pytest.raises(Refused, match='default_branch: "trunk" -> "main"'):
             sync(Organization(rest, "acme"), desired(context()), act=True)
         rest.close()
+
+
+def test_a_local_buildkite_is_given_what_the_real_one_has(
+    organization: Organization, context: Callable[..., Context]
+) -> None:
+    """Cluster, queues, teams; what is there stays, and a dry run compares without what is lacking."""
+    pipelines = desired(context(cluster="main", teams=TEAMS))
+    organization.create_queue(organization.create_cluster("main")["id"], "default")
+    lacks = lacking(organization, pipelines, ("default", "tests"))
+
+    assert str(lacks) == "queue 'tests', team 'engineers', team 'sre'"
+    (difference,) = sync(organization, without(pipelines, lacks), act=False)
+    assert [change.field for change in difference.changes if "team" in change.field] == []
+    make_room(organization, lacks)
+    assert str(lacking(organization, pipelines, ("default", "tests"))) == ""
+    assert actions(sync(organization, pipelines, act=True)) == ["create"]
