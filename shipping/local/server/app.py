@@ -16,7 +16,8 @@ from shipping.local.engine.rejection import Rejection
 from shipping.local.server import errors, files
 from shipping.local.server.agents import absent, artifacts, jobs, metadata, sessions, steps, uploads
 from shipping.local.server.agents import annotations as agent_annotations
-from shipping.local.server.page import views
+from shipping.local.server.page import actions, events, job, rendering, views
+from shipping.local.server.page.guard import Guard
 from shipping.local.server.rest import agents as rest_agents
 from shipping.local.server.rest import annotations as rest_annotations
 from shipping.local.server.rest import artifacts as rest_artifacts
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 AGENT_API = [sessions, jobs, uploads, metadata, artifacts, agent_annotations, steps, absent]
 REST_API = [rest_builds, rest_jobs, rest_artifacts, rest_annotations, rest_pipelines, rest_agents]
+# "builds/new" is asked before "builds/{number}".
+PAGE = [rendering, events, actions, views, job]
 HOSTS = ["127.0.0.1", "localhost"]
 """Other names for this machine are refused: a web page elsewhere may point its own name here (DNS rebinding)."""
 
@@ -57,7 +60,7 @@ def application(plane: Plane) -> Starlette:
             Route("/uploads/{secret}", artifacts.upload, methods=["POST"]),
             *absent.STREAM,
             *files.ROUTES,
-            *views.ROUTES,
+            *(route for room in PAGE for route in room.ROUTES),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), Middleware(_Slashes)],
         exception_handlers={
@@ -68,6 +71,7 @@ def application(plane: Plane) -> Starlette:
         lifespan=lifespan,
     )
     app.state.plane = plane
+    app.state.guard = Guard()
     return app
 
 
