@@ -6,7 +6,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SHELL_FILES = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh$$' 2>/dev/null)
 
-.PHONY: demo test e2e soak bench check format clean
+BROWSER := $(firstword $(SHIP_CHROMIUM) $(shell command -v chromium chromium-browser google-chrome google-chrome-stable))
+
+.PHONY: demo test e2e browser soak bench check format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -20,8 +22,14 @@ demo: $(STAMP) ## See a merge become a tested, published slug
 test: $(STAMP) ## Units, properties, integration against loopback servers
 	$(BIN)/python -m pytest -q
 
-e2e: $(STAMP) ## The real agent runs real builds
+e2e: $(STAMP) browser ## The real agent runs real builds, a real browser shows them
 	$(BIN)/python -m pytest -q tests/e2e
+
+browser: ## Chromium, for the tests of the page: root gets it from apt, others are told
+ifeq ($(BROWSER),)
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "error: no Chromium is here" >&2; echo "hint: sudo apt-get install chromium" >&2; exit 3; }
+	apt-get update -qq && apt-get install -qq --no-install-recommends chromium
+endif
 
 soak: $(STAMP) ## Long runs of faults, by hand
 	$(BIN)/python -m pytest -q tests/soak
