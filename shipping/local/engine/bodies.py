@@ -57,7 +57,6 @@ def trigger(read: Reading, pipelines: Collection[str] | None) -> Trigger:
         env=values.variables(build.get("env")),
         asynchronous=read("async", values.flag),
         soft_fail=read("soft_fail", _forgiving),
-        skip=read("skip", values.skip),
         parallelism=read("parallelism", _parallelism),
     )
 

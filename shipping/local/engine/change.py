@@ -58,6 +58,7 @@ def describe(state: State, step: Step) -> dict[str, Any]:
         "depends_on": None
         if step.depends_on is None
         else [{"step": one.step, "allow_failure": one.allow_failure} for one in step.depends_on],
+        "if": step.condition or None,
         "notify": list(step.notify),
         "state": _state(jobs, step),
         "outcome": _outcome(Graph.of(state, step.build).outcome(step), jobs),
@@ -76,7 +77,7 @@ def describe(state: State, step: Step) -> dict[str, Any]:
 
 def _state(jobs: list[Job], step: Step) -> str:
     states = {job.state for job in jobs}
-    if isinstance(step.body, Command | Trigger) and step.body.skip:
+    if step.omitted is not None:
         return "ignored"
     if states <= {JobState.WAITING} and states:
         return "waiting_for_dependencies"

@@ -41,6 +41,7 @@ NOT_YET = Verdict(ready=None)
 _OF_JOB = {
     JobState.PASSED: Outcome.PASSED,
     JobState.SKIPPED: Outcome.PASSED,
+    JobState.BROKEN: Outcome.PASSED,
     JobState.UNBLOCKED: Outcome.PASSED,
     JobState.FAILED: Outcome.FAILED,
     JobState.TIMED_OUT: Outcome.FAILED,
@@ -170,7 +171,8 @@ class Graph:
     def _with(self, before: _SoFar, step: Step) -> _SoFar:
         if isinstance(step.body, Input):
             return before
-        outcome, is_barrier = self.outcome(step), isinstance(step.body, BARRIERS)
+        # A wait that is not in the build holds nothing back; what stands before it does not concern those behind it.
+        outcome, is_barrier = self.outcome(step), isinstance(step.body, BARRIERS) and step.omitted is None
         return _SoFar(
             barrier=step if is_barrier else before.barrier,
             strict=_worst([before.strict, self._after(step, outcome, allow=False)]),

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROUP_LIMIT = 200
+KEY_LIMIT = 100
+SKIP_LIMIT = 70
 
-KEY = re.compile(r"[A-Za-z0-9_\-:.,]{1,100}")
+KEY = re.compile(rf"[A-Za-z0-9_\-:.,]{{1,{KEY_LIMIT}}}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 SIGNAL_REASONS = (
     "*",
@@ -60,7 +62,7 @@ def key(value: object) -> str | None:
         return None
     if isinstance(value, str) and KEY.fullmatch(value) and not UUID.fullmatch(value):
         return value
-    raise ValueError("must be at most 100 letters, digits, or _ - : . , and not look like a UUID")
+    raise ValueError(f"must be at most {KEY_LIMIT} letters, digits, or _ - : . , and not look like a UUID")
 
 
 def lines(value: object) -> str:
@@ -140,9 +142,9 @@ def skip(value: object) -> str:
         return ""
     if value is True:
         return "skipped"
-    if isinstance(value, str) and len(value) <= 70:
+    if isinstance(value, str) and len(value) <= SKIP_LIMIT:
         return value
-    raise ValueError("must be true, false, or a reason of at most 70 characters")
+    raise ValueError(f"must be true, false, or a reason of at most {SKIP_LIMIT} characters")
 
 
 def dependencies(value: object) -> tuple[Dependency, ...]:

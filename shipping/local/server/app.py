@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount, Route
 
+from pipeline_gen.errors import InfraError
 from shipping.local.engine.rejection import Rejection
 from shipping.local.server import errors, files
 from shipping.local.server.agents import absent, artifacts, jobs, metadata, sessions, steps, uploads
@@ -22,8 +24,12 @@ from shipping.local.server.rest import agents as rest_agents
 from shipping.local.server.rest import annotations as rest_annotations
 from shipping.local.server.rest import artifacts as rest_artifacts
 from shipping.local.server.rest import builds as rest_builds
+from shipping.local.server.rest import clusters as rest_clusters
 from shipping.local.server.rest import jobs as rest_jobs
+from shipping.local.server.rest import organizations as rest_organizations
 from shipping.local.server.rest import pipelines as rest_pipelines
+from shipping.local.server.rest import schedules as rest_schedules
+from shipping.local.server.rest import teams as rest_teams
 from shipping.local.server.triggered import start_triggered
 
 if TYPE_CHECKING:
@@ -33,8 +39,20 @@ if TYPE_CHECKING:
 
     from shipping.local.server.plane import Plane
 
+LOG = logging.getLogger(__name__)
 AGENT_API = [sessions, jobs, uploads, metadata, artifacts, agent_annotations, steps, absent]
-REST_API = [rest_builds, rest_jobs, rest_artifacts, rest_annotations, rest_pipelines, rest_agents]
+REST_API = [
+    rest_organizations,
+    rest_pipelines,
+    rest_schedules,
+    rest_builds,
+    rest_jobs,
+    rest_artifacts,
+    rest_annotations,
+    rest_agents,
+    rest_clusters,
+    rest_teams,
+]
 # "builds/new" is asked before "builds/{number}".
 PAGE = [rendering, events, actions, views, job]
 HOSTS = ["127.0.0.1", "localhost"]
@@ -43,6 +61,8 @@ HOSTS = ["127.0.0.1", "localhost"]
 
 def application(plane: Plane) -> Starlette:
     """Return the application around a control plane."""
+
+    files.sweep(plane.artifacts)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -66,6 +86,7 @@ def application(plane: Plane) -> Starlette:
         exception_handlers={
             Rejection: errors.rejected,
             HTTPException: errors.unanswered,
+            InfraError: errors.unkept,
             Exception: errors.failed,
         },
         lifespan=lifespan,
@@ -88,6 +109,14 @@ class _Slashes:
 
 
 async def _tick(plane: Plane) -> None:
+    """Let time pass. What cannot be written now is tried again with the next tick, and said once."""
+    said = ""
     while True:
         await asyncio.sleep(plane.pace.tick)
-        plane.tick()
+        try:
+            plane.tick()
+        except InfraError as error:
+            if said != (said := errors.sentence(error)):
+                LOG.warning("%s", said)
+        else:
+            said = ""

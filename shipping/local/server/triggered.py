@@ -12,6 +12,7 @@ from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.triggers import pending, wanted
 from shipping.local.server.rest.configuration import document
 from shipping.local.server.rest.revision import Revision, resolve
+from shipping.local.server.rest.settings import refuse_archived
 
 if TYPE_CHECKING:
     from shipping.local.engine.records import Job
@@ -54,6 +55,7 @@ async def _create(world: Plane, job: Job, asked: Wanted) -> None:
     pipeline = world.ledger.pipelines.get(asked.pipeline)
     if pipeline is None:
         raise Rejection(f"No pipeline found: {asked.pipeline!r}", status=404)
+    refuse_archived(world, pipeline)
     branch = asked.branch or pipeline.default_branch
     revision = await resolve(
         world.shell,

@@ -116,11 +116,16 @@ def test_new_build(rest: Rest, visitor: Visitor) -> None:
     assert wrong.status == 422
     assert "&#39;no such thing&#39; is not of the form NAME=value" in wrong.raw.decode()
     right = visitor.post(
-        "/local/inbox/builds/new", {"message": "Mine", "branch": "topic", "commit": "HEAD", "env": "A=1\r\n\r\nB=x=y"}
+        "/local/inbox/builds/new",
+        {"message": "Mine", "branch": "topic", "commit": "HEAD", "env": "A=1\r\n\r\nB=x=y", "clean": "true"},
     )
     assert (right.status, right.headers["location"]) == (303, BUILD)
     told = rest.read()
-    assert (told["message"], told["branch"], told["env"]) == ("Mine", "topic", {"A": "1", "B": "x=y"})
+    assert (told["message"], told["branch"], told["env"]) == (
+        "Mine",
+        "topic",
+        {"A": "1", "B": "x=y", "BUILDKITE_CLEAN_CHECKOUT": "true"},
+    )
 
 
 def test_new_build_asks_what_the_first_step_asks(rest: Rest, visitor: Visitor) -> None:

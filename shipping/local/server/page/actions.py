@@ -148,7 +148,7 @@ async def create_build(request: Request) -> Response:
         asked = {name: _one(form, name) for name in ("message", "branch", "commit")}
         answers = {} if first is None else given(first.fields, form)
         fields.answers(first.fields if first else (), answers)
-        of = await begin(world, pipeline, asked | {"env": _env(_one(form, "env"))})
+        of = await begin(world, pipeline, asked | {"env": _env(_one(form, "env")), "clean_checkout": _clean(form)})
     except Rejection as error:
         return _new_form(request, form, message=error.message)
     if first is not None:
@@ -166,6 +166,10 @@ def _answer(world: Plane, of: Build, answers: dict[str, str | tuple[str, ...]]) 
 
 def _one(form: Form, name: str) -> str:
     return form.get(name, [""])[0].strip()
+
+
+def _clean(form: Form) -> bool:
+    return _one(form, "clean") == "true"
 
 
 def _env(text: str) -> dict[str, str]:
@@ -190,6 +194,7 @@ def _new_form(request: Request, form: Form, *, message: str) -> Response:
             "branch": _one(form, "branch") or pipeline.default_branch,
             "commit": _one(form, "commit") or "HEAD",
             "env": _one(form, "env"),
+            "clean": _clean(form),
         },
         "prompt": "" if first is None else first.prompt,
         "questions": [] if first is None else questions(first.fields, form),

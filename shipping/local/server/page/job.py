@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shipping.local.engine.environment import job_env
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import ENDED, Command
 from shipping.local.server.page import rows
 from shipping.local.server.page.files import artifact_row
@@ -54,7 +55,7 @@ async def job(request: Request) -> Response:
 
 
 def _head(world: Plane, of: Build, one: Job) -> dict[str, object]:
-    body = world.state.steps[of.id][one.step].body
+    body = command_of(world.state.steps[of.id][one.step], one)
     known = secrets_of(job_env(world.state, one, world.site), _tokens(world, one))
     path = f"{rows.build_path(of, world.site)}/jobs/"
     before = next((other.id for other in world.state.jobs[of.id].values() if other.retried_in == one.id), None)
@@ -62,7 +63,7 @@ def _head(world: Plane, of: Build, one: Job) -> dict[str, object]:
         "build": rows.build_row(world.state, of, world.site, world.now()),
         "older": path + before if before else "",
         "newer": path + one.retried_in if one.retried_in else "",
-        "command": without(body.command, known) if isinstance(body, Command) else "",
+        "command": without(body.command, known) if body else "",
         "answers": sorted(one.answers.items()),
     }
 

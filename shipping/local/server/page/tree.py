@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shipping.local.engine.dependencies import Graph, Outcome
 from shipping.local.engine.dispatch import DEFAULT_QUEUE, matches
 from shipping.local.engine.environment import job_name
+from shipping.local.engine.matrix import command_of, of_job
 from shipping.local.engine.records import (
     ENDED,
     TAKEN,
@@ -138,7 +139,7 @@ class Tree:
     def job(self, job: Job) -> Node:
         """Return one attempt of a job as a line."""
         step = self._steps[job.step]
-        body = step.body
+        body = command_of(step, job) or step.body
         told, tone = ("soft failed", "soft") if job.soft_failed else (words(job.state), TONES.get(job.state, "calm"))
         command = self._without_secrets(step, body.command.strip()) if isinstance(body, Command) else ""
         return Node(
@@ -213,7 +214,7 @@ class Tree:
 
 def name(step: Step, job: Job) -> str:
     """Return what a job is called: its label, else what it does."""
-    body = step.body
+    body = command_of(step, job) or step.body
     label = job_name(step, job)
     if label:
         return label
@@ -251,17 +252,18 @@ def _may_retry(job: Job, body: Body) -> bool:
 def _tags(step: Step, job: Job) -> tuple[str, ...]:
     shares = parallelism(step)
     share = f"{job.index + 1} of {shares}" if shares and "%" not in step.label else ""
+    values = () if "{{" in step.label else of_job(step, job).values()
     attempt = f"attempt {job.attempt + 1}" if job.attempt else ""
-    return tuple(tag for tag in (share, attempt) if tag)
+    return tuple(tag for tag in (share, *values, attempt) if tag)
 
 
 def _name_of_all(step: Step) -> str:
     """Return the name of a step with several jobs: its label without the share's number."""
-    bare = re.sub(r"[\s(/#]*%[nNtT][)\s]*", " ", step.label).strip()
+    bare = re.sub(r"[\s(/#]*(?:%[nNtT]|\{\{[^{}]*\}\})[)\s]*", " ", step.label).strip()
     if bare:
         return bare
     body = step.body
-    return (body.command.partition("\n")[0] if isinstance(body, Command) else "") or step.key or "step"
+    return step.key or (body.command.partition("\n")[0] if isinstance(body, Command) else "") or "step"
 
 
 def _of_all(outcome: Outcome, states: list[str]) -> tuple[str, str]:

@@ -111,7 +111,7 @@ async def build(request: Request) -> Response:
             Part(
                 name="banner",
                 topics=(here,),
-                told=lambda: {"build": row, "title": title, "parent": _parent(world, one)},
+                told=lambda: {"build": row, "title": title, "links": _links(world, one)},
             ),
             Part(name="annotations", topics=(f"annotations/{one.id}",), told=lambda: _annotations(world, one)),
             Part(
@@ -129,14 +129,15 @@ async def build(request: Request) -> Response:
     )
 
 
-def _parent(world: Plane, of: Build) -> dict[str, str] | None:
-    made_by = world.state.builds.get(of.triggered_from.build) if of.triggered_from else None
-    if made_by is None:
-        return None
-    return {
-        "name": f"{made_by.pipeline.name} #{made_by.number}",
-        "url": rows.build_path(made_by, world.site),
-    }
+def _links(world: Plane, of: Build) -> list[tuple[str, str, str]]:
+    """Return the builds that made this one, and made it be given up: what they did, their names, their pages."""
+    asked = (("Triggered from", of.triggered_from and of.triggered_from.build), ("Given up for", of.superseded_by))
+    found = [(what, world.state.builds.get(build or "")) for what, build in asked]
+    return [
+        (what, f"{one.pipeline.name} #{one.number}", rows.build_path(one, world.site))
+        for what, one in found
+        if one is not None
+    ]
 
 
 def _annotations(world: Plane, of: Build) -> dict[str, object]:

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.environment import job_name
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import AgentState, Block, Command, Input, JobState, Trigger, Wait, latest
 from shipping.local.engine.rollup import is_blocked
 from shipping.local.server.moments import moment
+from shipping.local.server.rest import settings
 
 if TYPE_CHECKING:
     from shipping.local.engine.records import Agent, Author, Build, Job, Pipeline, PullRequest, Step
@@ -40,12 +42,11 @@ def pipeline(world: Plane, told: Pipeline) -> dict[str, Any]:
         "configuration": told.configuration,
         "env": dict(told.env),
         "created_at": moment(told.created_at),
-        "archived_at": None,
-        "provider": {"id": "git", "settings": {}},
         "skip_queued_branch_builds": told.skip_queued_branch_builds,
         "skip_queued_branch_builds_filter": told.skip_queued_branch_builds_filter or None,
         "cancel_running_branch_builds": told.cancel_running_branch_builds,
         "cancel_running_branch_builds_filter": told.cancel_running_branch_builds_filter or None,
+        **settings.shown(world, told.slug),
         "scheduled_builds_count": sum(build.state == "scheduled" for build in builds),
         "running_builds_count": sum(build.state in ("running", "failing") for build in builds),
         "scheduled_jobs_count": sum(state is JobState.SCHEDULED for state in states),
@@ -108,7 +109,7 @@ def job(world: Plane, of: Build, told: Job) -> dict[str, Any]:
     }
     match step.body:
         case Command():
-            return own | _work(world, of, told, step.body)
+            return own | _work(world, of, told, command_of(step, told) or step.body)
         case Block() | Input():
             return own | _asked(world, of, told, step)
         case Trigger():

@@ -50,6 +50,7 @@ def test_fields_are_read_as_they_are_written() -> None:
         ([{"text": "x", "key": "a", "multiple": True}], "of kind text have no 'multiple'"),
         ([{"text": "x", "key": "a", "requird": True}], "did you mean 'required'?"),
         ([{"text": "x", "key": "a", "format": "("}], "need a regular expression"),
+        ([{"text": "x", "key": "a", "format": "a)|(b"}], "need a regular expression"),
         ([{"text": "x", "key": "a", "default": ["b"]}], "several defaults only where 'multiple'"),
         ([{"select": "x", "key": "a"}], "at least one of 'options' (field 'a')"),
         ([{"select": "x", "key": "a", "options": []}], "at least one of 'options' (field 'a')"),
@@ -87,6 +88,25 @@ def test_all_that_is_wrong_with_an_answer_is_told_at_once() -> None:
         "field 'regions' must be one of beta, 2, not '3'",
         "field 'name' is required",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("[0-9a-f]+", "0f", "0fg"),
+        ("a|b", "b", "ab"),
+        ("^v[0-9]+$", "v12", "xv12"),
+        (r"\d{4}-\d{2}", "2026-11", "2026-1"),
+        ("(a+)+", "a" * 100, "a" * 5000 + "!"),
+    ],
+)
+def test_a_format_is_for_the_whole_answer(pattern: str, yes: str, no: str) -> None:
+    """However it is written: none can keep the server busy."""
+    asked = read([{"text": "x", "key": "x", "format": pattern}])
+
+    assert answers(asked, {"x": yes}) == {"x": yes}
+    with pytest.raises(Rejection, match="must match"):
+        answers(asked, {"x": no})
 
 
 @pytest.mark.parametrize(

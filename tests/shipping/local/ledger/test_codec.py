@@ -44,14 +44,16 @@ def test_a_record_comes_back_as_it_was() -> None:
         commit="c",
         message="m",
         created_at=0.1,
-        pull_request=PullRequest(id="1", labels=("x",)),
+        pull_request=PullRequest(id="1", labels=("x",), draft=True),
         uploads={"u": "d"},
         order=("s",),
     )
     job = Job(id="j", build="b", step="s", place=0, created_at=1.5, state=JobState.TIMED_OUT, exit_status=-1)
 
-    for record in (STEP, build, job, Step(id="g", build="b", body=Group(skip="x"))):
+    omitted = Step(id="g", build="b", body=Group(), condition="false", omitted=JobState.BROKEN, reason="x")
+    for record in (STEP, build, job, omitted):
         assert decode(type(record), encode(record)) == record
+    assert decode(Step, encode(omitted)).omitted is JobState.BROKEN
 
 
 def test_a_field_of_a_later_version_is_ignored_and_a_missing_one_has_its_default() -> None:
