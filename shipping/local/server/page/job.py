@@ -12,7 +12,7 @@ from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import ENDED, Command
 from shipping.local.server.page import rows
 from shipping.local.server.page.files import artifact_row
-from shipping.local.server.page.logs import sections, since, without_marks
+from shipping.local.server.page.logs import sections, without_marks
 from shipping.local.server.page.redaction import redacted, secrets_of, without
 from shipping.local.server.page.rendering import HEADERS, Part, respond
 from shipping.local.server.page.tree import Tree
@@ -89,12 +89,12 @@ def _log(request: Request, one: Job) -> dict[str, object]:
     world, line, begin = plane(request), _number(request, "line"), _number(request, "from")
     window = world.ledger.logs.window(one.id, MOST_SINCE if begin else SHOWN_BYTES, line=line or None)
     growing = one.state not in ENDED
-    drawn = sections(window.text.decode(errors="replace"), first=window.first, growing=growing)
+    drawn = sections(window.text.decode(errors="replace"), first=window.first, growing=growing, begin=begin)
     last = drawn[-1].lines[-1].number if drawn and drawn[-1].lines else window.first
     return {
         "logs": isinstance(world.state.steps[one.build][one.step].body, Command),
         "growing": growing and not line,
-        "sections": since(drawn, begin) if begin else drawn,
+        "sections": drawn,
         "before": max(window.first - 1, 1) if window.before else 0,
         "after": last + 1 if window.after else 0,
     }

@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shipping.local.server.page.terminal import Pen, line_html, plain
+from shipping.local.server.page.terminal import Pen, line_html, pen_after, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARKS = re.compile(r"\x1b_bk;[^\x07\x1b]*(?:\x07|\x1b\\)")
 HEADER = re.compile(r"(---|\+\+\+|~~~) (.+)")
+STARTS = frozenset("-+~\x1b\x00\x07\x08")
+"""What a header line may begin with: its mark, or what is not shown."""
+
 OPEN_LAST = "^^^ +++"
 BLOCK = 100
 """Lines that are sent again when the log grows: the last block is never known to be whole."""
@@ -35,12 +38,21 @@ class Section:
     lines: tuple[Line, ...]
 
     @property
-    def blocks(self) -> list[tuple[Line, ...]]:
-        """Return the lines in blocks that begin at the same lines however the log grows."""
+    def blocks(self) -> list[tuple[int, str]]:
+        """Return the lines as HTML, in blocks that begin at the same lines however the log grows.
+
+        Not by a template: a log has thousands of lines, and each would cost a template's time.
+        """
         found: dict[int, list[Line]] = {}
         for line in self.lines:
             found.setdefault(line.number // BLOCK, []).append(line)
-        return [tuple(block) for block in found.values()]
+        return [(block[0].number, "".join(map(_line, block))) for block in found.values()]
+
+
+def _line(one: Line) -> str:
+    number = one.number
+    link = f'<a class="n" href="#L{number}" tabindex="-1">{number}</a>'
+    return f'<div class="l" id="L{number}">{link}{one.html}</div>'
 
 
 @dataclass(slots=True)
@@ -71,29 +83,33 @@ def as_html(log: str) -> str:
     return "\n".join(html for _, html in _drawn(log))
 
 
-def _drawn(log: str) -> Iterator[tuple[str, str]]:
-    """Yield each line as text and as HTML; a colour lasts until the log ends it."""
+def _drawn(log: str, begin: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield each line as text and as HTML; a colour lasts until the log ends it. Lines before ``begin`` are not drawn."""
     pen = Pen()
-    for line in lines(log):
-        html, pen = line_html(line, pen)
-        yield line, html
+    for place, line in enumerate(lines(log)):
+        if place >= begin:
+            html, pen = line_html(line, pen)
+            yield line, html
+        else:
+            pen = pen_after(line, pen)
+            yield line, ""
 
 
-def sections(log: str, *, first: int = 1, growing: bool = False) -> list[Section]:
-    """Return the log, whose first line has the number ``first``, in its sections.
+def sections(log: str, *, first: int = 1, growing: bool = False, begin: int = 0) -> list[Section]:
+    """Return the log, whose first line has the number ``first``, in its sections; of lines before ``begin`` the headers.
 
     ``+++`` opens its own, ``---`` and ``~~~`` fold theirs, ``^^^ +++`` opens the one it stands in; where nothing is opened
     so, the last ``---`` is (https://buildkite.com/docs/pipelines/configure/managing-log-output). The last one of a log that
     grows is open too: it is what people wait for.
     """
     found, opened = [_Drawn(first - 1, "", "", [])], set[int]()
-    for number, (line, html) in enumerate(_drawn(log), start=first):
-        header = HEADER.fullmatch(plain(line))
+    for number, (line, html) in enumerate(_drawn(log, begin - first), start=first):
+        header = HEADER.fullmatch(plain(line)) if line[:1] in STARTS else None
         if header is not None:
             found.append(_Drawn(number, header[1], header[2], []))
         elif line.strip() == OPEN_LAST:
             opened.add(len(found) - 1)
-        else:
+        elif number >= begin:
             found[-1].lines.append(Line(number=number, html=html))
     opened |= {place for place, one in enumerate(found) if one.mark == "+++"} or _last_regular(found, opened)
     if growing:
@@ -101,7 +117,7 @@ def sections(log: str, *, first: int = 1, growing: bool = False) -> list[Section
     return [
         Section(number=one.number, mark=one.mark, title=one.title, open=place in opened, lines=tuple(one.lines))
         for place, one in enumerate(found)
-        if one.title or one.lines
+        if one.lines or (one.title and one.number >= begin)
     ]
 
 
@@ -110,12 +126,3 @@ def _last_regular(found: list[_Drawn], opened: set[int]) -> set[int]:
         return set()
     regular = [place for place, one in enumerate(found) if one.mark == "---"]
     return {(regular or [len(found) - 1])[-1]}
-
-
-def since(found: list[Section], line: int) -> list[Section]:
-    """Return the sections from this line on; the first may be the rest of one that began before."""
-    return [
-        Section(number=one.number, mark=one.mark, title=one.title, open=one.open, lines=rest)
-        for one in found
-        if (rest := tuple(part for part in one.lines if part.number >= line)) or one.number >= line
-    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from html import escape
 
 CODES = re.compile(r"\x1b\[([0-9;:]*)m")
@@ -23,28 +24,33 @@ class Pen:
     ink: int | None = None
     ground: int | None = None
 
-    @property
-    def classes(self) -> str:
-        colours = [f"{name}{number}" for name, number in (("fg", self.ink), ("bg", self.ground)) if number is not None]
-        return " ".join([*sorted(self.styles), *colours])
 
-    def after(self, codes: str) -> Pen:
-        """Return the pen after a sequence of codes; an unknown code changes nothing."""
-        numbers = [int(code[:MOST_DIGITS] or 0) for code in re.split("[;:]", codes)]
-        pen = self
-        while numbers:
-            code = numbers.pop(0)
-            if code in (38, 48):
-                colour = _colour(numbers)
-                pen = replace(pen, ink=colour) if code == 38 else replace(pen, ground=colour)
-            else:
-                pen = _changed(pen, code)
-        return pen
+@lru_cache(maxsize=4096)
+def _classes(pen: Pen) -> str:
+    colours = [f"{name}{number}" for name, number in (("fg", pen.ink), ("bg", pen.ground)) if number is not None]
+    return " ".join([*sorted(pen.styles), *colours])
+
+
+@lru_cache(maxsize=4096)
+def _after(pen: Pen, codes: str) -> Pen:
+    """Return the pen after a sequence of codes; an unknown code changes nothing."""
+    numbers = [int(code[:MOST_DIGITS] or 0) for code in re.split("[;:]", codes)]
+    while numbers:
+        code = numbers.pop(0)
+        if code in (38, 48):
+            colour = _colour(numbers)
+            pen = replace(pen, ink=colour) if code == 38 else replace(pen, ground=colour)
+        else:
+            pen = _changed(pen, code)
+    return pen
+
+
+PLAIN = Pen()
 
 
 def _changed(pen: Pen, code: int) -> Pen:
     if code == 0:
-        return Pen()
+        return PLAIN
     if code in STYLES:
         return replace(pen, styles=pen.styles | {STYLES[code]})
     if code in ENDS:
@@ -74,14 +80,26 @@ def _colour(numbers: list[int]) -> int | None:
     return 16 + 36 * red + 6 * green + blue
 
 
+def pen_after(line: str, pen: Pen) -> Pen:
+    """Return the pen that the next line begins with."""
+    if line.endswith("\x1b[0m"):
+        return PLAIN
+    for codes in CODES.findall(line) if "\x1b" in line else ():
+        pen = _after(pen, codes)
+    return pen
+
+
 def line_html(line: str, pen: Pen) -> tuple[str, Pen]:
     """Return one line as HTML, and the pen that the next line begins with."""
+    if pen == PLAIN and line.isprintable():
+        return escape(line), pen
     told = []
     for place, part in enumerate(CODES.split(line)):
         if place % 2:
-            pen = pen.after(part)
+            pen = _after(pen, part)
         elif part and (html := _text(part)):
-            told.append(f'<span class="{pen.classes}">{html}</span>' if pen.classes else html)
+            classes = _classes(pen)
+            told.append(f'<span class="{classes}">{html}</span>' if classes else html)
     return "".join(told), pen
 
 
@@ -92,6 +110,8 @@ def plain(line: str) -> str:
 
 def _text(part: str) -> str:
     """Escape text; the agent's inline links become links if they lead to a web page."""
+    if part.isprintable():
+        return escape(part)
     told = []
     for place, piece in enumerate(LINK.split(part)):
         told.append(_link(piece) if place % 2 else escape(CONTROL.sub("", piece)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -101,7 +102,7 @@ class Tree:
         self._state, self._build, self._site, self._now = state, build, site, now
         self._steps = state.steps[build.id]
         self._secrets = secrets_of({**build.pipeline.env, **build.pipeline_env, **build.env}, ())
-        self._total = max((build.finished_at or now) - build.created_at, 0.001)
+        self._total = _axis((build.finished_at or now) - build.created_at, grows=build.finished_at is None)
         self._graph = Graph.of(state, build.id)
         self._jobs: dict[str, dict[int, list[Job]]] = {}
         for job in sorted(state.jobs[build.id].values(), key=lambda one: (one.index, one.attempt)):
@@ -210,6 +211,13 @@ class Tree:
         if any(matches(body.agents, agent.tags) for agent in here):
             return ""
         return f"no agent is connected with {', '.join(body.agents) or DEFAULT_QUEUE}"
+
+
+def _axis(seconds: float, *, grows: bool) -> float:
+    """Return how long the time line is. While a build grows it does in steps: not every bar moves all the time."""
+    if not grows:
+        return max(seconds, 0.001)
+    return float(1.2 ** math.ceil(math.log(max(seconds, 1), 1.2) + 0.5))
 
 
 def name(step: Step, job: Job) -> str:

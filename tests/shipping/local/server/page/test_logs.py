@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipping.local.server.page.logs import Section, as_html, lines, sections, since, without_marks
+from shipping.local.server.page.logs import Section, as_html, lines, sections, without_marks
 from shipping.local.server.page.terminal import Pen, line_html, palette
 
 NASTY = st.text(alphabet=st.sampled_from("ab<>&\"'\x1b[]0123456789;:mK\x07\r\n-+~_\\ \x00^url=cont'h/"))
@@ -67,10 +67,10 @@ def test_what_is_added_to_a_log_in_pieces_is_what_is_read_at_once(pieces: list[s
     """A page draws its last block again and adds what follows: then it shows all, each line once, in order."""
     before, after = "".join(pieces[:cut]), "".join(pieces)
     shown: dict[int, list[tuple[int, str]]] = {part.number: numbered(part) for part in sections(before)}
-    blocks = [block[0].number for part in sections(before) for block in part.blocks]
+    blocks = [first for part in sections(before) for first, _ in part.blocks]
     begin = blocks[-1] if blocks else 0
     shown = {number: [line for line in found if line[0] < begin] for number, found in shown.items()}
-    for part in since(sections(after), begin):
+    for part in sections(after, begin=begin):
         shown.setdefault(part.number, []).extend(numbered(part))
 
     assert {number: found for number, found in shown.items() if found} == {
