@@ -119,8 +119,11 @@ class Page:
     def call(self, method: str, **params: object) -> dict[str, Any]:
         return self._browser.call(method, self.session, **params)
 
-    def scheme(self, name: str) -> None:
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+    def scheme(self, name: str, *, motion: bool = True) -> None:
+        features = {"prefers-color-scheme": name, "prefers-reduced-motion": "no-preference" if motion else "reduce"}
+        self.call(
+            "Emulation.setEmulatedMedia", features=[{"name": key, "value": value} for key, value in features.items()]
+        )
 
     def open(self, url: str) -> None:
         """Go there, and wait until it is read and its script has run."""

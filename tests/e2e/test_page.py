@@ -292,6 +292,17 @@ def test_the_server_goes_and_comes_back(browser: Browser, tmp_path: Path) -> Non
     assert [one for one in complaints if "ERR_CONNECTION_REFUSED" not in one and "EventSource" not in one] == []
 
 
+def test_nothing_moves_for_who_does_not_want_it(page: Page, rest: Rest, agent: FakeAgent, control: ControlInfo) -> None:
+    rest.start({"key": "a", "command": "x"})
+    agent.begin()
+    page.open(control.url + BUILD)
+    turning = "getComputedStyle(document.querySelector('.icon.busy .turn')).animationName"
+    assert page.ask(turning) == "turn"
+    page.scheme("light", motion=False)
+
+    assert page.ask(turning) == "none"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_can_be_read(
     browser: Browser, rest: Rest, agent: FakeAgent, control: ControlInfo, scheme: str

@@ -218,6 +218,27 @@ def test_pipelines_at_a_glance(rest: Rest, agent: FakeAgent, control: ControlInf
     assert "second" in shown.partition('class="latest"')[2]
 
 
+def test_an_archived_pipeline_is_out_of_sight(rest: Rest, control: ControlInfo) -> None:
+    """Its builds are not."""
+    rest.start({"key": "a", "command": "x"}, message="the last one")
+    rest.call("POST", "/pipelines/inbox/archive")
+
+    assert "No pipelines yet" in page(control, "/")
+    assert "the last one" in page(control, "/builds")
+
+
+def test_many_builds_are_shown_page_by_page(rest: Rest, control: ControlInfo) -> None:
+    rest.start({"key": "a", "command": "x"})
+    for _ in range(30):
+        rest.build()
+
+    first, second = page(control, "/local/inbox"), page(control, "/local/inbox?page=2")
+    assert ("?page=2" in first, "inbox #31" in first, "inbox #1:" in first) == (True, True, False)
+    assert ("?page=1" in second, "inbox #1:" in second, "?page=3" in second) == (True, True, False)
+    for odd in ("0", "-1", "x", "9" * 12):
+        assert "inbox #31" in page(control, f"/local/inbox?page={odd}")
+
+
 def test_a_triggered_build_and_its_parent_lead_to_each_other(
     rest: Rest, agent: FakeAgent, control: ControlInfo
 ) -> None:

@@ -122,6 +122,7 @@ async function open(link) {
 
 function show(nodes) {
   dialog.replaceChildren(...nodes);
+  dialog.ariaLabel = dialog.querySelector("h2, [role=alert]")?.textContent ?? "Message";
   if (!dialog.open) dialog.showModal();
   (dialog.querySelector("[autofocus]") ?? dialog.querySelector("input:not([type=hidden]), button"))?.focus();
 }

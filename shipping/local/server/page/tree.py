@@ -204,8 +204,12 @@ class Tree:
         return round(min(max(100 * part / self._total, 0), 100), 2)
 
     def _waits_for(self, job: Job, body: Body) -> str:
-        """Say whom a scheduled job waits for, when no agent that is here may run it."""
-        if job.state is not JobState.SCHEDULED or not isinstance(body, Command):
+        """Say what holds a job up that may run: its concurrency group, or that no agent that is here may run it."""
+        if not isinstance(body, Command):
+            return ""
+        if job.state is JobState.LIMITED:
+            return f"waits for its turn in concurrency group {body.concurrency_group!r}"
+        if job.state is not JobState.SCHEDULED:
             return ""
         here = (agent for agent in self._state.agents.values() if agent.state is AgentState.CONNECTED)
         if any(matches(body.agents, agent.tags) for agent in here):

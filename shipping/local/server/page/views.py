@@ -14,7 +14,7 @@ from shipping.local.server.page.files import artifact_row
 from shipping.local.server.page.markdown import rendered
 from shipping.local.server.page.rendering import Part, respond
 from shipping.local.server.page.tree import Tree, name
-from shipping.local.server.rest import found
+from shipping.local.server.rest import found, settings
 from shipping.local.server.wire import plane
 
 if TYPE_CHECKING:
@@ -54,12 +54,17 @@ def _pipelines(world: Plane) -> list[rows.PipelineRow]:
         of.setdefault(build.pipeline.slug, []).append(build)
     pipelines = world.ledger.pipelines.all()
     pipelines.sort(key=lambda one: of[one.slug][-1].created_at if one.slug in of else one.created_at, reverse=True)
-    return [rows.pipeline_row(world.state, one, of.get(one.slug, []), world.site, world.now()) for one in pipelines]
+    return [
+        rows.pipeline_row(world.state, one, of.get(one.slug, []), world.site, world.now())
+        for one in pipelines
+        if settings.shown(world, one.slug)["archived_at"] is None
+    ]
 
 
-def _builds(world: Plane, shown: list[Build], older: int | None = None) -> dict[str, Any]:
+def _builds(world: Plane, shown: list[Build], *, newer: int = 0, older: int = 0) -> dict[str, Any]:
     return {
         "builds": [rows.build_row(world.state, build, world.site, world.now()) for build in shown],
+        "newer": newer,
         "older": older,
     }
 
@@ -82,7 +87,7 @@ def _list(request: Request, heading: str, slug: str) -> Response:
     place = max(int(number), 1) if number.isascii() and number.isdigit() and len(number) < 9 else 1
     all_of_it = [one for one in reversed(tuple(world.state.builds.values())) if slug in ("", one.pipeline.slug)]
     shown = all_of_it[(place - 1) * PAGE : place * PAGE]
-    older = place + 1 if len(all_of_it) > place * PAGE else None
+    older = place + 1 if len(all_of_it) > place * PAGE else 0
     return respond(
         request,
         "builds.html",
@@ -91,7 +96,9 @@ def _list(request: Request, heading: str, slug: str) -> Response:
         slug=slug,
         here="" if slug else "builds",
         refresh=any(build.finished_at is None for build in shown),
-        parts=[Part(name="builds", topics=("builds",), told=lambda: _builds(world, shown, older))],
+        parts=[
+            Part(name="builds", topics=("builds",), told=lambda: _builds(world, shown, newer=place - 1, older=older))
+        ],
     )
 
 
