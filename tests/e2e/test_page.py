@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shipping.local.control import running
+from shipping.local.server.plane import Pace
 from tests.e2e.browser import Browser, Page, started
 from tests.integration.local.clients import FakeAgent, Rest
 
@@ -43,7 +44,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[ControlInfo]:
-    with running(tmp_path / "state") as info:
+    # The agent of these tests has no heartbeat.
+    with running(tmp_path / "state", pace=Pace(lost_after=600)) as info:
         yield info
 
 
