@@ -42,7 +42,7 @@ class Adoption:
 def adopt(git: Git, wanted: Wanted, *, launcher: Sequence[NewFile]) -> Adoption:
     """Look at the repository's tracked files and return what to write. Raises UsageError where it cannot be decided."""
     tree = Tree(root=git.root, tracked=git.files(git.head()))
-    found = find_apps(tree, name=git.root.name)
+    found = find_apps(tree, name=git.root.name, apart=bool(wanted.apps))
     chosen = _named(found, wanted.apps) if wanted.apps else (_the_one(found, tree, git.root.name),)
     several = bool(wanted.apps)
     files = [

@@ -5,12 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from shipping.adopt.found import FoundApp
 from shipping.adopt.node import find_node
 from shipping.adopt.python import find_pytest
 from shipping.adopt.ruby import find_rspec
 from shipping.adopt.tree import Tree, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PROJECTS = ("pyproject.toml", "setup.py", "package.json", "Gemfile")
 # Projects in such folders are there to be tested with, shown, or copied.
@@ -21,16 +25,25 @@ _NOT_APPS = re.compile(
 DEEPEST = 3
 
 
-def find_apps(tree: Tree, *, name: str) -> tuple[FoundApp, ...]:
+def find_apps(tree: Tree, *, name: str, apart: bool) -> tuple[FoundApp, ...]:
     """Return the apps that have tests: the repository itself first (called ``name`` where it does not name itself).
 
-    What lies in an app's folder is not the repository's.
+    What lies in an app's folder is not the repository's. Unless they are wanted ``apart``, projects in folders of the first
+    level that are each of another runner are suites of the one app: a back end and its front end are deployed together.
     """
-    folders = _folders(tree)
-    inner = [find_app(replace(tree, base=folder), name=posixpath.basename(folder)) for folder in folders]
+    inner = [find_app(replace(tree, base=folder), name=posixpath.basename(folder)) for folder in _folders(tree)]
     apps = [app for app in inner if app.suites]
     outer = find_app(replace(tree, without=tuple(app.folder for app in apps)), name=name)
-    return (*([outer] if outer.suites else []), *apps)
+    near = [] if apart else _parts_of(outer, apps)
+    outer = replace(outer, suites=(*outer.suites, *(suite for app in near for suite in app.suites)))
+    return (*([outer] if outer.suites else []), *(app for app in apps if app not in near))
+
+
+def _parts_of(outer: FoundApp, apps: Sequence[FoundApp]) -> list[FoundApp]:
+    """Return the folders of the first level, where every runner is there once; else there is more than one app."""
+    near = [app for app in apps if "/" not in app.folder]
+    names = [suite.name for app in (outer, *near) for suite in app.suites]
+    return near if len(names) == len(set(names)) else []
 
 
 def find_app(tree: Tree, *, name: str) -> FoundApp:

@@ -42,10 +42,27 @@ def find_pytest(tree: Tree) -> FoundSuite | None:
 
 
 def _from_testpaths(tree: Tree, testpaths: Sequence[str], folder: str) -> tuple[str, ...]:
-    """Return the configured paths that are in the tree; globs are left to what the files show."""
-    paths = [posixpath.normpath(posixpath.join(folder, path)) for path in testpaths]
-    there = [path for path in paths if any(name == path or name.startswith(f"{path}/") for name in tree.files())]
-    return tuple(dict.fromkeys(there)) if len(there) == len(paths) else ()
+    """Return the configured paths that are in the tree, globs filled in; empty where one is not there."""
+    files = list(tree.files())
+    known = {*files, *(parent for name in files for parent in _parents(name))}
+    found: list[str] = []
+    for path in testpaths:
+        wanted = posixpath.normpath(posixpath.join(folder, path))
+        matched = [wanted] if wanted in known else sorted(name for name in known if _globbed(name, wanted))
+        if not matched:
+            return ()
+        found += matched
+    return tuple(dict.fromkeys(found))
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _globbed(name: str, pattern: str) -> bool:
+    # A pattern without a slash is about names in any folder to us, about the first folder to pytest.
+    return "*" in pattern and first_match(f"/{name}", [f"/{pattern}"]) is not None
 
 
 def _from_files(tree: Tree, patterns: Sequence[str]) -> tuple[str, ...]:
