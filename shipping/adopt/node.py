@@ -14,6 +14,7 @@ from shipping.adopt.tree import table
 if TYPE_CHECKING:
     from shipping.adopt.tree import Tree
 
+OWN_NAME = "Node's own runner"
 OWN = "node --test --test-reporter=junit --test-reporter-destination={junit} {file}"
 _EXTENSIONS = "[cm]?[jt]sx?"
 _NAMED = re.compile(rf"(?:^|/)[^/]*[.\-_](?:test|spec)\.{_EXTENSIONS}$|(?:^|/)test-[^/]*\.{_EXTENSIONS}$")
@@ -72,25 +73,14 @@ def find_node(tree: Tree) -> FoundSuite | None:
     patterns, count = _patterns(tree, plain=runner is None)
     if not count:
         return None
-    at = tree.at("package.json")
-    if runner is None:
-        return FoundSuite(
-            name="js",
-            tests=count,
-            why=f"Node's own runner: {at}",
-            setup=_setup(tree, package),
-            command=OWN,
-            files=patterns,
-            notes=_own_notes(script),
-        )
     return FoundSuite(
         name="js",
         tests=count,
-        why=f"{runner.word}: {at}",
+        why=f"{runner.word if runner else OWN_NAME}: {tree.at('package.json')}",
         setup=_setup(tree, package),
-        command=_filled(runner, tree),
+        command=_filled(runner, tree) if runner else OWN,
         files=patterns,
-        notes=_notes(runner, package),
+        notes=_notes(runner, package) if runner else _own_notes(script),
     )
 
 
