@@ -11,10 +11,12 @@ from shipping.adopt.found import FoundApp
 from shipping.adopt.node import find_node
 from shipping.adopt.python import find_pytest
 from shipping.adopt.ruby import find_rspec
-from shipping.adopt.tree import Tree, table
+from shipping.adopt.tree import parents, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from shipping.adopt.tree import Tree
 
 _PROJECTS = ("pyproject.toml", "setup.py", "package.json", "Gemfile")
 # Projects in such folders are there to be tested with, shown, or copied.
@@ -31,9 +33,14 @@ def find_apps(tree: Tree, *, name: str, apart: bool) -> tuple[FoundApp, ...]:
     What lies in an app's folder is not the repository's. Unless they are wanted ``apart``, projects in folders of the first
     level that are each of another runner are suites of the one app: a back end and its front end are deployed together.
     """
-    inner = [find_app(replace(tree, base=folder), name=posixpath.basename(folder)) for folder in _folders(tree)]
+    owned = _by_project(tree)
+    inner = [
+        find_app(replace(tree, base=folder, tracked=files), name=posixpath.basename(folder))
+        for folder, files in owned.items()
+    ]
     apps = [app for app in inner if app.suites]
-    outer = find_app(replace(tree, without=tuple(app.folder for app in apps)), name=name)
+    taken = {name for app in apps for name in owned[app.folder]}
+    outer = find_app(replace(tree, tracked=tuple(one for one in tree.tracked if one not in taken)), name=name)
     near = [] if apart else _parts_of(outer, apps)
     outer = replace(outer, suites=(*outer.suites, *(suite for app in near for suite in app.suites)))
     return (*([outer] if outer.suites else []), *(app for app in apps if app not in near))
@@ -52,16 +59,19 @@ def find_app(tree: Tree, *, name: str) -> FoundApp:
     return FoundApp(name=_name(tree, name), folder=tree.base, suites=tuple(suite for suite in found if suite))
 
 
-def _folders(tree: Tree) -> list[str]:
-    """Return the folders with a project file of their own, outermost first, none inside another."""
-    found: list[str] = []
-    for name in sorted(tree.tracked, key=lambda path: (path.count("/"), path)):
-        folder, file = posixpath.split(name)
-        if file not in _PROJECTS or not folder or folder.count("/") >= DEEPEST or _NOT_APPS.search(folder):
-            continue
-        if not any(folder == outer or folder.startswith(f"{outer}/") for outer in found):
-            found.append(folder)
-    return found
+def _by_project(tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Return the files of each folder with a project file of its own; of projects inside projects, the outermost's."""
+    folders = {
+        posixpath.dirname(name)
+        for name in tree.tracked
+        if posixpath.basename(name) in _PROJECTS and 0 < name.count("/") <= DEEPEST and not _NOT_APPS.search(name)
+    }
+    owned: dict[str, list[str]] = {}
+    for name in tree.tracked:
+        owner = next((folder for folder in parents(name) if folder in folders), None)
+        if owner is not None:
+            owned.setdefault(owner, []).append(name)
+    return {folder: tuple(owned[folder]) for folder in sorted(owned)}
 
 
 def _name(tree: Tree, fallback: str) -> str:

@@ -46,6 +46,10 @@ _FOR_TESTS = ("test", "tests", "testing", "dev", "develop")
 def find_setup(tree: Tree) -> Setup:
     """Return how to make the interpreter, and where it will be."""
     python = tree.at(".venv/bin/python")
+    if tree.base != "." and "uv.lock" in tree.top and not tree.has("uv.lock"):
+        return Setup(
+            argv=("uv", "sync", "--frozen", "--all-packages"), python=".venv/bin/python", why="uv.lock, a workspace's"
+        )
     for lockfile, here, inside in _TOOLS:
         if tree.has(lockfile):
             line = here if tree.base == "." else inside.format(base=tree.base)
