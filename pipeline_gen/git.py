@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline_gen.errors import InfraError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline_gen.shell import Done, Shell
@@ -101,6 +102,17 @@ class Git:
     def fetch(self, *refs: str) -> bool:
         """Fetch branches from origin; False where origin does not have them."""
         return self._run("fetch", "--no-tags", "--quiet", "origin", *refs).code == 0
+
+    def default_branch(self) -> str | None:
+        """Return the branch that origin's HEAD names, as far as it is known here."""
+        done = self._run("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+        return done.text.strip().removeprefix("origin/") or None if done.code == 0 else None
+
+    def ignored(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """Return the paths that an ignore rule keeps out of commits."""
+        asked = "\0".join(paths).encode("utf-8", "surrogateescape")
+        done = self.shell.run(["git", "-C", str(self.root), "check-ignore", "-z", "--stdin"], stdin=asked)
+        return tuple(path for path in done.text.split("\0") if path)
 
     def branch(self) -> str | None:
         """Return the name of the branch one stands on, None on a detached head."""

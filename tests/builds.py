@@ -56,7 +56,7 @@ class Build:
     bucket: str = "ship-us"
 
     @classmethod
-    def of(cls, folder: Path, files: Mapping[str, str], **given: Any) -> Build:  # noqa: ANN401 - Suite and Build check them
+    def of(cls, folder: Path, files: Mapping[str, str], /, **given: Any) -> Build:  # noqa: ANN401 - Suite and Build check them
         """Commit the files in a new repository and plan a build of them; suite attributes are given by name."""
         repository = Repository.create(folder / "checkout")
         repository.commit("a suite", files)

@@ -59,7 +59,7 @@ def find(root: Path, app: str | None = None) -> Path:
     if not found:
         raise UsageError(
             f"cannot find a configuration: there is no {str(folder / 'shipping.yml')!r}",
-            hint="write one with two lines: app: NAME and suites: [{name: unit, paths: [tests], target: 3m}]",
+            hint="write one: ship init",
         )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pipeline_gen.config import values
 from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
 from pipeline_gen.config.plugins import Plugins, parse_plugins
+from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ class ShardLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A set of tests and how it is run. ``target`` and ``hang`` in seconds; ``setup`` is one argv, run once per job."""
+    """A set of tests and how it is run. ``target`` and ``hang`` in seconds; ``setup`` is one argv, run once per job.
+
+    ``command`` (an argv with placeholders) and ``files`` (patterns) are what ``runner: command`` runs instead of pytest.
+    """
 
     name: str
-    runner: str = "pytest"
+    runner: str = PYTEST
+    command: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     python: str = "python3"
     setup: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("tests",)
@@ -151,7 +157,9 @@ def _suite(section: Section) -> Suite:
     limits = section.section("shards")
     suite = Suite(
         name=section.required("name", values.name, "suite"),
-        runner=section.optional("runner", values.one_of("pytest"), "pytest"),
+        runner=section.optional("runner", values.one_of(*RUNNERS), PYTEST),
+        command=section.optional("command", values.command, ()),
+        files=section.optional("files", values.one_or_several(values.pattern), ()),
         python=section.optional("python", values.text, "python3"),
         setup=section.optional("setup", values.argv, ()),
         paths=section.optional("paths", values.several(values.path), ("tests",)),
@@ -162,7 +170,7 @@ def _suite(section: Section) -> Suite:
         always=section.optional("always", values.several(values.pattern), ()),
         everything_when=section.optional("everything_when", values.several(values.pattern), ()),
     )
-    section.later("command", "files")
+    check_runner(section, suite.runner, suite.command)
     section.close()
     return suite
 

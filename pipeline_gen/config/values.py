@@ -127,3 +127,16 @@ def several(parse: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
         return tuple(parse(item) for item in value)
 
     return parse_list
+
+
+def one_or_several(parse: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """Return a parser of one value, or of a list that is not empty."""
+
+    def parse_some(value: object) -> tuple[T, ...]:
+        if isinstance(value, list):
+            if not value:
+                raise Wrong(value, "at least one")
+            return tuple(parse(item) for item in value)
+        return (parse(value),)
+
+    return parse_some

@@ -1,4 +1,7 @@
-"""Find a suite's test files without importing anything: what pytest would look into, by its own configuration."""
+"""Find a suite's test files without importing anything: what pytest would look into, by its own configuration.
+
+For a suite that a command runs, what its patterns match: `matching`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from pipeline_gen.config.runners import COMMAND
 from pipeline_gen.errors import UsageError
+from pipeline_gen.suites.matching import find_matching_files
 from pipeline_gen.suites.pytest_ini import DEFAULT_NO_RECURSE, DEFAULT_PYTHON_FILES, PytestIni, read_ini
 
 if TYPE_CHECKING:
@@ -21,12 +26,15 @@ DOCTEST_FILES = ("test*.txt",)
 
 
 def find_test_files(root: Path, suite: Suite, tracked: Sequence[str]) -> tuple[str, ...]:
-    """Return the commit's test files under the suite's paths, sorted.
+    """Return the commit's test files of the suite, sorted.
 
-    Files are named by ``python_files`` of the pytest configuration that pytest itself would take for these paths; what its
-    ``norecursedirs`` and ``--ignore`` options leave out is left out. A path that is a file is a test file, whatever its name.
+    A command's are those that its patterns match. pytest's lie under the suite's paths, named by ``python_files`` of the
+    configuration that pytest itself would take for these paths; what its ``norecursedirs`` and ``--ignore`` options leave
+    out is left out, and a path that is a file is a test file, whatever its name.
     Raises UsageError where a path is not in the commit, or nothing is found.
     """
+    if suite.runner == COMMAND:
+        return find_matching_files(suite, tracked)
     known = set(tracked)
     for path in suite.paths:
         if path != "." and path not in known and not any(name.startswith(f"{path}/") for name in tracked):

@@ -113,7 +113,12 @@ def _units(files: Sequence[str], durations: Durations) -> tuple[list[_Unit], int
 
 
 def _floor(units: Sequence[_Unit], target: float) -> Floor | None:
-    longest = max((unit.tests[0] for unit in units if unit.tests), key=lambda pair: (pair[1], pair[0]), default=None)
+    """Name what alone takes longer than the target: a test, or a measured file that has no tests to be dealt."""
+    longest = max(
+        (unit.tests[0] if unit.tests else (unit.file, unit.own) for unit in units),
+        key=lambda pair: (pair[1], pair[0]),
+        default=None,
+    )
     return Floor(test=longest[0], seconds=longest[1]) if longest and longest[1] > target else None
 
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 COMMANDS = (
     (
         "Platform",
+        "init",
+        "shipping.cli.init:init",
+        "Write a repository's first configuration, from what its tests show.",
+    ),
+    (
+        "Platform",
         "pipeline",
         "shipping.cli.pipeline:pipeline",
         "Decide a build's steps: preview, explain, lint, upload.",

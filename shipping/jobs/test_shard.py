@@ -6,21 +6,26 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_gen.config.runners import COMMAND
 from pipeline_gen.errors import InfraError, UsageError
 from shipping.jobs.planned import attempt, known_flaky, must_be_checked_out, planned, tell
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
 from shipping.testrun.annotation import shard_annotation, shard_context
+from shipping.testrun.command import CommandParts
 from shipping.testrun.junit import junit
 from shipping.testrun.proof import check_shard
+from shipping.testrun.pytest_part import PytestParts
 from shipping.testrun.report import report_key
 from shipping.testrun.run import Runner
 from shipping.testrun.shard import Shard, run_shard
 
 if TYPE_CHECKING:
+    from pipeline_gen.config import Suite
     from pipeline_gen.suites.parts import TestPlan
     from shipping.jobs.context import JobContext
     from shipping.jobs.planned import Planned
     from shipping.testrun.proof import Flaw
+    from shipping.testrun.ran import PartRunner
     from shipping.testrun.report import Report
 
 TESTS_FAILED = 1
@@ -50,12 +55,18 @@ def run(context: JobContext) -> int:
     with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="ship-shard-") as name:
         folder = Path(name).resolve()
         with ProcessTree(folder=folder, agent=agent) as tree:
-            runner = Runner(suite=suite, root=context.root, env=context.env, tree=tree, folder=folder, say=context.say)
-            report = run_shard(shard, runner, context.clock)
+            report = run_shard(shard, _runner(context, suite, tree, folder), context.clock)
         flaws = list(check_shard(test_plan, number, report, given.digest))
         _keep(context, given, report)
         _show(context, given, report, flaws, folder=folder, shards=len(test_plan.parts))
     return 0 if report.green and not flaws else TESTS_FAILED
+
+
+def _runner(context: JobContext, suite: Suite, tree: ProcessTree, folder: Path) -> PartRunner:
+    root, env, say = context.root, context.env, context.say
+    if suite.runner == COMMAND:
+        return CommandParts(suite=suite, root=root, env=env, tree=tree, folder=folder, say=say)
+    return PytestParts(Runner(suite=suite, root=root, env=env, tree=tree, folder=folder, say=say))
 
 
 def _number(context: JobContext, test_plan: TestPlan) -> int:
@@ -98,7 +109,7 @@ def _show(context: JobContext, given: Planned, report: Report, flaws: list[Flaw]
         context.say(f"in the plan, in no file any more: {', '.join(report.vanished)}")
     spent = report.phases
     context.say(
-        f"setup {spent.setup:.1f} s, pytest {spent.pytest:.1f} s, second run {spent.retry:.1f} s, ship {spent.ship:.2f} s"
+        f"setup {spent.setup:.1f} s, tests {spent.pytest:.1f} s, second run {spent.retry:.1f} s, ship {spent.ship:.2f} s"
     )
     document = folder / "junit" / f"{report.suite}-{report.shard}.xml"
     document.parent.mkdir()

@@ -29,9 +29,12 @@ TERMINATED = 128 + signal.SIGTERM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Progress is a file that grows: when it has not for ``seconds``, the program hangs and is killed."""
+    """Progress is a file that grows: when it has not for ``seconds``, the program hangs and is killed.
 
-    path: Path
+    ``path`` None: what the program prints.
+    """
+
+    path: Path | None = None
     seconds: float
 
 
@@ -193,7 +196,8 @@ class _Follower:
     def _check_progress(self) -> None:
         if self._watch is None:
             return
-        size = self._watch.path.stat().st_size if self._watch.path.exists() else 0
+        path = self._watch.path or self._log
+        size = path.stat().st_size if path.exists() else 0
         now = time.monotonic()
         if size != self._size:
             self._size, self._moved = size, now

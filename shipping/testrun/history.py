@@ -51,7 +51,8 @@ def measure(plan: TestPlan, reports: Sequence[Report]) -> Measured:
             if result.outcome in MEASURED:
                 seconds[result.id] = result.seconds
         for file, own in _file_costs(report).items():
-            seconds[file] = max(own, seconds.get(file, 0.0))
+            if file not in report.final:  # a file that is its own test has been measured above, or has failed
+                seconds[file] = max(own, seconds.get(file, 0.0))
         for test in report.collected:
             seen.setdefault(file_of(test), set()).add(test)
         for file in report.files:

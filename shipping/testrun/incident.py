@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from shipping.testrun.ending import how
 from shipping.testrun.events import Result
-from shipping.testrun.run import how
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Incident:
 def judge(run: Run, *, hang: float) -> Incident | None:
     """Return what was wrong with the run itself, None where its results are all there is to say."""
     trace, ended = run.trace, run.ended
-    tail = _last_words(ended.tail)
+    tail = last_words(ended.tail)
     running = tuple(trace.running)
     if ended.cause == "hang":
         return Incident(kind="hang", message=f"nothing moved for {hang:g} s {_where(trace)}", tests=running, text=tail)
@@ -98,7 +98,7 @@ def _not_started(trace: Trace, tail: str) -> Incident:
     return Incident(kind="usage", message=f"pytest did not start{why}", text=tail)
 
 
-def _last_words(printed: str) -> str:
+def last_words(printed: str) -> str:
     """Return what is worth reading of a process's last output: faulthandler's innermost frames, or the last lines."""
     lines = [_ANSI.sub("", line) for line in printed.splitlines()]
     fatal = next((number for number, line in enumerate(lines) if "Fatal Python error" in line), None)

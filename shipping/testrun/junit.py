@@ -18,11 +18,12 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def junit(report: Report) -> bytes:
     """Return the report as a JUnit document."""
-    final = report.final
     flaky = {result.id: result for result in report.flaky}
     suite = ET.Element("testsuite", name=f"{report.suite}-{report.shard}")
-    for result in final.values():
-        _case(suite, result, flaky.get(result.id))
+    for result in report.tests:
+        _case(suite, result, flaky.pop(result.id, None))
+    for result in flaky.values():  # files whose tests stand above: it is the file that was run twice
+        _case(suite, report.final[result.id], result)
     for test in report.not_run:
         case = _element(suite, test, 0.0)
         ET.SubElement(case, "error", message="not run")
@@ -36,7 +37,7 @@ def junit(report: Report) -> bytes:
     errors = counts["error"] + counts["crashed"] + counts["hung"] + len(report.not_run)
     suite.set("errors", str(errors + (report.incident is not None)))
     suite.set("skipped", str(counts["skipped"] + counts["xfailed"]))
-    suite.set("time", f"{sum(result.seconds for result in final.values()):.3f}")
+    suite.set("time", f"{sum(result.seconds for result in report.final.values()):.3f}")
     suites = ET.Element("testsuites")
     suites.append(suite)
     document: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)

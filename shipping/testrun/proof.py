@@ -85,12 +85,11 @@ def prove(plan: TestPlan, digest: str, reports: Sequence[Report]) -> Proof:
     flaws += _of_all(plan, counted)
     failed = [result.id for report in counted.values() for result in report.failed]
     flaky = [result.id for report in counted.values() for result in report.flaky]
-    tests = sum(len(report.collected) for report in counted.values())
-    flaws += _of_results(failed, flaky, tests)
+    flaws += _of_results(failed, flaky, sum(len(report.collected) for report in counted.values()))
     return Proof(
         suite=plan.suite,
         shards=len(plan.parts),
-        tests=tests,
+        tests=sum(len(report.tests) + len(report.not_run) for report in counted.values()),
         flaws=tuple(flaws),
         failed=tuple(failed),
         flaky=tuple(flaky),
@@ -166,7 +165,7 @@ def _of_all(plan: TestPlan, counted: Mapping[int, Report]) -> Iterator[Flaw]:
         return  # what is missing has been named already
     seen = {test for report in counted.values() for tests in report.seen.values() for test in tests}
     yield from _flaw("no shard ran, though it is in its file", sorted(test for test in seen if test not in times))
-    if not times and not plan.left_out and plan.files:
+    if not any(report.tests for report in counted.values()) and not plan.left_out and plan.files:
         yield Flaw(what="no test ran at all", ids=plan.files)
 
 

@@ -13,7 +13,7 @@ from pipeline_gen.suites.imports import Imports, read_imports
 from pipeline_gen.suites.parts import Part
 from pipeline_gen.suites.source import Function, UnreadableSourceError, functions
 from shipping.testrun import recorder
-from shipping.testrun.run import how
+from shipping.testrun.ending import how
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

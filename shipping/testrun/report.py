@@ -32,7 +32,7 @@ def report_key(plan_key: str, suite: str, shard: int, *, attempt: int, job: str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phases:
-    """Where the job's time went, in seconds. ``ship`` is ours: everything but the team's setup and pytest."""
+    """Where the job's time went, in seconds. ``pytest`` is the tests', whatever runs them; ``ship`` is ours: all the rest."""
 
     setup: float = 0.0
     pytest: float = 0.0
@@ -48,6 +48,9 @@ class Report:
     second runs in ``retried``. ``files`` are the files that were collected, with the seconds each cost by itself; ``ignored``
     were left out by the suite's own rules; ``seen`` holds every id of the files that are split. ``vanished`` are dealt ids
     that are not in their file any more. ``session_seconds`` is what the process paid once: its start, the session's fixtures.
+
+    A suite that a command runs is reported by file: its ids are files. ``cases`` then holds the tests inside each, of the run
+    that counts, with ids of file, ``::`` and whatever the runner calls them; they are for people and need not be unique.
     """
 
     suite: str
@@ -58,6 +61,7 @@ class Report:
     collected: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
     retried: tuple[Result, ...] = ()
+    cases: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
     vanished: tuple[str, ...] = ()
     seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: Mapping[str, float] = field(default_factory=dict)
@@ -95,9 +99,20 @@ class Report:
     def green(self) -> bool:
         return self.incident is None and not self.failed and not self.not_run
 
+    @property
+    def tests(self) -> tuple[Result, ...]:
+        """Return the tests as people count them: those inside a file where the runner told, the file where it failed alone."""
+        told: list[Result] = []
+        for test, result in self.final.items():
+            inside = self.cases.get(test)
+            told += inside or ()
+            if inside is None or (result.bad and not any(case.bad for case in inside)):
+                told.append(result)
+        return tuple(told)
+
     def counts(self) -> Counter[str]:
         """Count the tests by their last outcome."""
-        return Counter(result.outcome for result in self.final.values())
+        return Counter(result.outcome for result in self.tests)
 
     def encode(self) -> bytes:
         return canonical(
@@ -111,6 +126,7 @@ class Report:
                 "collected": list(self.collected),
                 "results": [_result_to_json(result) for result in self.results],
                 "retried": [_result_to_json(result) for result in self.retried],
+                "cases": {file: [_result_to_json(case) for case in cases] for file, cases in self.cases.items()},
                 "vanished": list(self.vanished),
                 "seen": {file: list(ids) for file, ids in self.seen.items()},
                 "files": {file: round(seconds, 6) for file, seconds in self.files.items()},
@@ -141,6 +157,9 @@ class Report:
             collected=tuple(data["collected"]),
             results=tuple(_result_from_json(item) for item in data["results"]),
             retried=tuple(_result_from_json(item) for item in data["retried"]),
+            cases={
+                file: tuple(_result_from_json(case) for case in cases) for file, cases in data.get("cases", {}).items()
+            },
             vanished=tuple(data["vanished"]),
             seen={file: tuple(ids) for file, ids in data["seen"].items()},
             files=data["files"],

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline_gen.errors import InfraError, UsageError
+from pipeline_gen.errors import UsageError
 from shipping.processes import Ended, Watch
 from shipping.testrun.events import Trace, read_trace
+from shipping.testrun.setup import set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 PYTEST = ("-m", "pytest")
 PLUGIN = "ship_shard_plugin"
-HINT_LINES = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +51,8 @@ class Runner:
     module: tuple[str, ...] = PYTEST
 
     def set_up(self) -> float:
-        """Do what the suite needs once per job; what it starts lives until the job ends. Returns seconds.
-
-        Raises InfraError: packages and services come from outside, and another try may find them.
-        """
-        if not self.suite.setup:
-            return 0.0
-        ended = self.tree.run(self.suite.setup, cwd=self.root, env=self.env, output=self.say, linger=True)
-        command = " ".join(self.suite.setup)
-        if ended.cause == "missing":
-            raise UsageError(
-                f"cannot run the setup {command!r} of suite {self.suite.name!r}: {ended.message}",
-                hint=f"suites/{self.suite.name}/setup names a program that this agent must have",
-            )
-        if ended.code != 0:
-            last = "\n".join(ended.tail.splitlines()[-HINT_LINES:])
-            raise InfraError(
-                f"could not set up suite {self.suite.name!r}: {command!r} {how(ended)}; its last lines:\n{last}"
-            )
-        return ended.seconds
+        """Do what the suite needs once per job; see `set_up`."""
+        return set_up(self.suite, self.tree, root=self.root, env=self.env, say=self.say)
 
     def run(self, part: Part, *, name: str) -> Run:
         """Run a part to its end, or until nothing has moved for the suite's ``hang``. ``name`` tells processes apart.
@@ -139,19 +122,3 @@ class Runner:
                 f"cannot find pytest in the interpreter {python!r} of suite {self.suite.name!r}",
                 hint=f"suites/{self.suite.name}/setup installs what the suite needs, pytest 8.2 or newer included",
             )
-
-
-def how(ended: Ended) -> str:
-    """Say how a program ended."""
-    if ended.code is not None and ended.code < 0:
-        return f"was killed by {_signal(-ended.code)}"
-    return f"exited with status {ended.code}"
-
-
-def _signal(number: int) -> str:
-    import signal
-
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -211,3 +211,49 @@ def test_plugins_are_named_as_an_agent_finds_them(tmp_path: Path, plugins: str, 
 )
 def test_plugins_that_no_agent_would_find(tmp_path: Path, plugins: str, said: str) -> None:
     assert any(said in fault for fault in faults(tmp_path, f"{SMALLEST}plugins: {plugins}\n"))
+
+
+COMMAND = "app: inbox\nsuites: [{name: js, runner: command, command: %r, files: web/**}]\n"
+
+
+def test_a_suite_of_a_command_is_read_and_kept_in_the_plan(tmp_path: Path) -> None:
+    """The command is split once; one pattern needs no list."""
+    read = load(tmp_path, COMMAND % "node --out={junit} 'a b' {file}")
+
+    assert read.suites[0].command == ("node", "--out={junit}", "a b", "{file}")
+    assert read.suites[0].files == ("web/**",)
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("node {file}", "a command with {junit}: where it must write its report"),
+        ("node {junit}", "a command with {file} (run once per file) or {files} (run once per part), one of them"),
+        ("node {junit} {file} {files}", "one of them"),
+        ("node {junit} --of={files}", "{files} as a word of its own"),
+        ("node {junit} {file} {seed}", "found '{seed}', allowed: {file}, {files} and {junit}"),
+        ("node {junit} '{file}", "a command line whose quotes are closed"),
+    ],
+)
+def test_a_command_whose_placeholders_cannot_be_filled_is_a_fault(tmp_path: Path, command: str, said: str) -> None:
+    found = faults(tmp_path, COMMAND % command)
+
+    assert any(fault.startswith("suites/0/command: ") and said in fault for fault in found)
+
+
+def test_each_runner_has_its_own_keys(tmp_path: Path) -> None:
+    """What belongs to the other runner is a fault, never ignored."""
+    of_command = faults(
+        tmp_path,
+        "app: inbox\nbucket: ship-us\nsuites: [{name: js, runner: command, python: python3, paths: [web], select: on,"
+        " always: [a], everything_when: [b]}]\n",
+    )
+    of_pytest = faults(tmp_path, "app: inbox\nsuites: [{name: unit, command: make test, files: [tests]}]\n")
+
+    assert [fault.partition(":")[0] for fault in of_command] == [
+        f"suites/0/{key}" for key in ("python", "paths", "always", "everything_when", "command", "files", "select")
+    ]
+    assert [fault.rpartition(", ")[2] for fault in of_pytest] == [
+        "allowed: nothing: this key belongs to runner: command"
+    ] * 2

@@ -107,3 +107,25 @@ def test_a_suite_without_tests_names_suite_paths_and_patterns(tmp_path: Path) ->
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read pytest's configuration in 'pyproject\.toml'"):
         found(tmp_path, {**TREE, "pyproject.toml": "[tool.pytest\n"})
+
+
+def test_a_commands_files_are_what_its_patterns_match_of_the_commit(tmp_path: Path) -> None:
+    """Whatever their extension, sorted, each once."""
+    suite = Suite(name="js", runner="command", files=("web/**/*.test.js", "*.test.js"))
+    tracked = ["web/b.test.js", "web/util.js", "web/deep/a.test.js", "other/c.test.js"]
+
+    assert find_test_files(tmp_path, suite, tracked) == ("other/c.test.js", "web/b.test.js", "web/deep/a.test.js")
+
+
+@pytest.mark.parametrize(
+    ("files", "tracked", "said"),
+    [
+        (("web/**", "wbe/**"), ["web/a.js"], "no file of the commit matches 'wbe/\\*\\*'"),
+        (("*.js",), ["--eval=1.js"], "cannot run '--eval=1.js' of suite 'js'"),
+    ],
+)
+def test_a_pattern_without_files_and_a_file_like_an_option_are_refused(
+    tmp_path: Path, files: tuple[str, ...], tracked: list[str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        find_test_files(tmp_path, Suite(name="js", runner="command", files=files), tracked)

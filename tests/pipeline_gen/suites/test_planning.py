@@ -162,3 +162,15 @@ def test_real_shapes_are_balanced_within_two_percent() -> None:
         assert split <= count
         assert_complete(plan, files, durations)
     assert math.isclose(sum(part.seconds for part in plan.parts), total)
+
+
+def test_files_that_are_their_own_tests_are_planned_by_the_seconds_on_record_and_never_split() -> None:
+    """Suites that a command runs: the longest file is the floor, where it was measured."""
+    durations = Durations({"web/a.js": 90.0, "web/b.js": 20.0, ".": 1.0})
+
+    plan = make_test_plan(suite(target=60.0), ["web/a.js", "web/b.js", "web/new.js"], durations)
+
+    assert plan.floor == Floor(test="web/a.js", seconds=90.0)
+    assert plan.unknown == 1
+    assert all(not part.dealt and not part.remainder for part in plan.parts)
+    assert plan.parts[0].seconds == 91.0

@@ -6,6 +6,7 @@ import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from inbox import scripts
 from inbox.api import Api
 from inbox.pages import Pages
 from inbox.web import HttpError, Request, Router
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from inbox.web import Response
 
 SECURITY = (
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
+    ("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; form-action 'self'"),
     ("Referrer-Policy", "same-origin"),
     ("X-Content-Type-Options", "nosniff"),
 )
@@ -34,6 +35,7 @@ class Application:
         self._router = Router()
         self._api.register(self._router)
         self._pages.register(self._router)
+        scripts.register(self._router)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)

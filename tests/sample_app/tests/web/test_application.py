@@ -72,3 +72,11 @@ def test_many_customers_write_at_once(services: Services) -> None:
     assert statuses == [201] * 50
     numbers = [comment["id"] for comment in Browser(application).get("/api/comments?size=100").json["comments"]]
     assert sorted(numbers) == list(range(1, 51))
+
+
+def test_the_pages_scripts_are_served_and_their_tests_are_not(browser: Browser) -> None:
+    script, its_test = browser.get("/web/page.js"), browser.get("/web/tests/page.test.js")
+
+    assert (script.status, script.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert '<script type="module" src="/web/page.js">' in browser.get("/").body.decode()
+    assert its_test.status == 404

