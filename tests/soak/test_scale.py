@@ -117,7 +117,7 @@ def table(cost: Cost, asked: Mapping[str, int], artifact_calls: int) -> str:
     lines = [
         f"{FILES * TESTS} tests in {FILES} files over {AGENTS} agents on {os.cpu_count()} cores",
         f"makespan {cost.makespan:.1f} s",
-        f"jobs: plan {cost.plan:.1f} s, proof {cost.proof:.1f} s, a shard besides its tests {cost.beyond:.1f} s (with checkout)",
+        f"jobs: plan {cost.plan:.1f} s, proof {cost.proof:.1f} s, a shard but for its tests {cost.beyond:.1f} s",
         f"ours: {100 * cost.share:.1f} % of the makespan",
         f"artifact calls: {artifact_calls} = 3 per shard + 6; an organization has {ARTIFACT_CALLS_PER_MINUTE} per minute",
         *(f"  {count:5} {call}" for call, count in sorted(asked.items(), key=lambda pair: -pair[1])),
