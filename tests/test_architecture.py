@@ -17,6 +17,8 @@ FLOORS = {
     "shipping.adopt": 1,  # looks at files and writes files; knows the generator's rules of what a test is, and nobody above
     "shipping.processes": 1,
     "shipping.launcher": 1,
+    # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
+    "shipping.pipelines": 2,
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,

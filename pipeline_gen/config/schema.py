@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline_gen.config import values
+from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
 from pipeline_gen.config.plugins import Plugins, parse_plugins
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline_gen.errors import Fault
 
 Selection = Literal["off", "shadow", "on"]
-Queue = Literal["plan", "tests", "slug"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
 DEFAULT_PLUGINS = Plugins()
@@ -81,17 +81,6 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Buildkite:
-    """What the pipelines must know of the organization: its slug, and the queue of each kind of job."""
-
-    queues: dict[str, str]
-    organization: str | None = None
-
-    def queue(self, kind: Queue) -> str:
-        return self.queues.get(kind, "default")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One app's configuration, checked. A stage that is absent here is absent from the pipeline."""
 
@@ -101,7 +90,7 @@ class Config:
     home: str | None = None
     ignore: tuple[str, ...] = DEFAULT_IGNORE
     plugins: Plugins = DEFAULT_PLUGINS
-    buildkite: Buildkite = Buildkite(queues={})
+    buildkite: Buildkite = NOTHING
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
     regions: tuple[Region, ...] = ()
@@ -154,7 +143,7 @@ def parse(data: object, faults: list[Fault]) -> Config:
         home=top.optional("home", values.name, None),
         ignore=top.optional("ignore", values.several(values.pattern), DEFAULT_IGNORE),
         plugins=parse_plugins(top.section("plugins")),
-        buildkite=_buildkite(top.section("buildkite")),
+        buildkite=parse_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
@@ -162,24 +151,6 @@ def parse(data: object, faults: list[Fault]) -> Config:
     top.close()
     _rules(config, top)
     return config
-
-
-def _buildkite(section: Section | None) -> Buildkite:
-    if section is None:
-        return Buildkite(queues={})
-    organization = section.optional("organization", values.text, None)
-    section.later("cluster")
-    queues: dict[str, str] = {}
-    named = section.section("queues")
-    if named is not None:
-        named.later("deploy", "control")
-        for kind in ("plan", "tests", "slug"):
-            queue = named.optional(kind, values.text, "")
-            if queue:
-                queues[kind] = queue
-        named.close()
-    section.close()
-    return Buildkite(queues=queues, organization=organization)
 
 
 def _suite(section: Section) -> Suite:

@@ -14,6 +14,7 @@ T = TypeVar("T")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -44,6 +45,13 @@ def name(value: object) -> str:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     raise Wrong(value, "a name of lower-case letters, digits and '-', at most 40, beginning with a letter")
+
+
+def slug(value: object) -> str:
+    """Parse a slug as Buildkite writes it: of an organization, of a team."""
+    if isinstance(value, str) and _SLUG.fullmatch(value):
+        return value
+    raise Wrong(value, "a slug of lower-case letters and digits, joined by '-'")
 
 
 def bucket(value: object) -> str:

@@ -14,7 +14,8 @@ from pybuildkite.client import Client
 from pybuildkite.client import Response as Page
 
 from pipeline_gen.clock import Clock, SystemClock
-from pipeline_gen.errors import InfraError, Refused, ShipError, UsageError
+from pipeline_gen.errors import UsageError
+from shipping.buildkite import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 API = "https://api.buildkite.com/v2/"
 TIMEOUT = (5.0, 30.0)  # seconds: to connect, and between two bytes
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; a Retry-After of the server's goes before
-LONGEST_PAUSE = 65.0  # the rate limit's window is a minute
 # A second build, or a second retry, is not what was asked for: where the answer to these is lost, a person decides.
 NOT_TWICE = ("/rebuild", "/retry")
 
@@ -69,6 +69,19 @@ class Rest(Buildkite):
             yield from response.body
             page = int(response.next_page or 0)
 
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        """Make a call that pybuildkite has no method for; ``path`` is below ``/v2/``, nulls in the body are sent."""
+        return self.client.request(method, f"{self.base_url}{path}", body=None if body is None else Literally(body))
+
+    def listed(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield every item of a list that pybuildkite has no method for, page after page."""
+
+        def read(*, page: int, with_pagination: bool) -> Any:  # noqa: ANN401 - a page, as pybuildkite has it
+            where = f"{self.base_url}{path}"
+            return self.client.request("GET", where, {"page": page}, with_pagination=with_pagination)
+
+        return self.pages(read)
+
     def _literally(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return cast("dict[str, Any]", self.client.request(method, f"{self.base_url}{path}", body=Literally(body)))
 
@@ -80,6 +93,8 @@ class RestClient(Client):
         super().__init__()  # type: ignore[no-untyped-call]
         self.set_client_access_token(token)  # type: ignore[no-untyped-call]
         self._clock = clock
+        self.server_time = ""
+        """The Date header of the last answer."""
         self._session = requests.Session()
         # A .netrc entry for the host would replace our Authorization header.
         self._session.trust_env = False
@@ -127,12 +142,14 @@ class RestClient(Client):
         pauses = iter(PAUSES)
         while True:
             failed = self._attempt(method, url, query=query, body=sent, accept=accept, stream=stream)
+            if isinstance(failed, requests.Response):
+                self.server_time = failed.headers.get("Date", "")
             if isinstance(failed, requests.Response) and failed.ok:
                 return failed
             pause = next(pauses, None)
-            if pause is None or not _again(failed, repeatable=repeatable):
-                raise _failure(method, url, failed)
-            self._clock.sleep(_pause(failed, pause))
+            if pause is None or not answers.again(failed, repeatable=repeatable):
+                raise answers.failure(method, url, failed)
+            self._clock.sleep(answers.pause(failed, pause))
 
     def _attempt(
         self, method: str, url: str, *, query: str, body: Mapping[str, Any] | None, accept: str, stream: bool
@@ -160,42 +177,3 @@ def _body(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(body, Literally):
         return dict(body)
     return {name: value for name, value in body.items() if value is not None}
-
-
-def _again(failed: requests.Response | requests.RequestException, *, repeatable: bool) -> bool:
-    if isinstance(failed, requests.Response):
-        return failed.status_code == 429 or (failed.status_code >= 500 and repeatable)
-    return repeatable or isinstance(failed, requests.ConnectTimeout)
-
-
-def _pause(failed: requests.Response | requests.RequestException, pause: float) -> float:
-    if not isinstance(failed, requests.Response):
-        return pause
-    asked = failed.headers.get("Retry-After") or failed.headers.get("RateLimit-Reset") or ""
-    return min(float(asked), LONGEST_PAUSE) if asked.isdigit() else pause
-
-
-def _failure(method: str, url: str, failed: requests.Response | requests.RequestException) -> ShipError:
-    """Return the error for a person. Never built from the exception's own text, which may quote the request."""
-    parts = urlsplit(url)
-    action = f"{method} {parts.path!r} at {parts.netloc!r}"
-    if not isinstance(failed, requests.Response):
-        return InfraError(f"could not {action}: {type(failed).__name__}")
-    status = failed.status_code
-    said = f"{status} {_message(failed)}".strip()
-    if status in {401, 403}:
-        return UsageError(
-            f"cannot {action}: the token was refused ({said})",
-            hint="give the API token the scopes read_builds, write_builds, read_pipelines and write_pipelines",
-        )
-    if status == 429 or status >= 500:
-        return InfraError(f"could not {action}: {said}")
-    return Refused(f"cannot {action}: {said}")
-
-
-def _message(response: requests.Response) -> str:
-    try:
-        found = response.json()
-    except ValueError:
-        return response.reason or ""
-    return str(found.get("message", "")) if isinstance(found, dict) else ""

@@ -28,7 +28,9 @@ COMMANDS = (
         "shipping.cli.pipeline:pipeline",
         "Decide a build's steps: preview, explain, lint, upload.",
     ),
+    ("Platform", "suites", "shipping.cli.suites:suites", "Learn how long tests take."),
     ("Platform", "slug", "shipping.cli.slug:slug", "Build, verify and fetch the deployable."),
+    ("Platform", "buildkite", "shipping.cli.buildkite:buildkite", "Set the app's pipelines up at Buildkite."),
     ("Platform", "local", "shipping.cli.local:local", "Run a Buildkite of your own on this machine."),
     ("Platform", "demo", "shipping.cli.demo:demo", "See a merge become a tested, published slug, here and now."),
 )

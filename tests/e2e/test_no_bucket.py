@@ -7,8 +7,10 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.e2e import killed_generator
-from tests.e2e.test_shipping import APP, build, logs, make, states, until
+from tests.e2e.test_shipping import APP, build, logs, make, ship, states, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +102,33 @@ def test_a_generator_killed_everywhere_whose_plan_drifts_uploads_one_plan(world:
     assert states(shown)["plan"] == ["failed"] * (attempts - 1) + ["passed"]
     # Attempts 5 to 8 come after the first upload, whose answer attempt 5 did not live to see.
     assert logs(world, started, "plan").count("going on with that one") == 3
+
+
+def test_the_durations_of_a_proven_build_become_those_of_the_next(world: World, tmp_path: Path) -> None:
+    """`ship suites record` writes what is committed; the next plan is dealt by it, and a test that is gone goes."""
+    repository = make(tmp_path / "repository", "timed", APP, SHIPPING)
+    (repository.root / ".test_durations").write_text('{"tests/test_text.py::test_gone": 1.0}')
+    _, shown = build(world, "timed", repository)
+    assert shown["state"] == "passed"
+    state = ["--local", "--state", str(world.folder.root)]
+
+    recorded = ship(world, repository.root, "suites", "record", *state)
+    again = ship(world, repository.root, "suites", "record", "--build", "1", "--json", *state)
+
+    known = json.loads((repository.root / ".test_durations").read_text())
+    assert recorded.stdout.splitlines() == [
+        f".test_durations: 2 tests of unit of build 1 ({repository.git('rev-parse', 'HEAD')[:12]}); 2 new, 1 gone",
+        "  gone: tests/test_text.py::test_gone",
+    ], recorded.stderr
+    assert list(known) == [
+        *(".", "tests/test_mail.py", "tests/test_mail.py::test_send"),
+        *("tests/test_text.py", "tests/test_text.py::test_clean"),
+    ]
+    assert json.loads(again.stdout)["came"] == []
+    preview = json.loads(ship(world, repository.root, "pipeline", "preview", "--json").stdout)
+    parts = {part["files"][0]: part["seconds"] for part in preview["plan"]["suites"]["unit"]["parts"]}
+    for file, test in (("tests/test_mail.py", "test_send"), ("tests/test_text.py", "test_clean")):
+        assert parts[file] == pytest.approx(known["."] + known[file] + known[f"{file}::{test}"], abs=0.01)
 
 
 def retry(world: World, of: Build, job: dict[str, Any]) -> None:

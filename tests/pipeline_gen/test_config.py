@@ -161,9 +161,56 @@ def test_one_repository_may_hold_several_apps(tmp_path: Path) -> None:
 
 
 def test_a_repository_without_configuration_is_told_how_to_begin(tmp_path: Path) -> None:
-    """The hint is the two lines that suffice."""
-    with pytest.raises(UsageError, match="app: NAME"):
+    """By the command that writes one."""
+    with pytest.raises(UsageError, match="hint: write one: ship init"):
         config.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("plugins", "named"),
+    [
+        ("{}", "./.buildkite/plugins/slug"),
+        ("{source: ci/plugins/}", "./ci/plugins/slug"),
+        (
+            "{source: 'https://git.example/acme/ship.git', version: v1.2}",
+            "https://git.example/acme/ship.git/plugins/slug#v1.2",
+        ),
+        (
+            "{source: 'ssh://git@git.example:22/acme/ship.git', version: 0b1c2d, directory: .}",
+            "ssh://git@git.example:22/acme/ship.git/slug#0b1c2d",
+        ),
+    ],
+)
+def test_plugins_are_named_as_an_agent_finds_them(tmp_path: Path, plugins: str, named: str) -> None:
+    """A path of the repository, or a version of a git repository and the folder in there."""
+    read = load(tmp_path, f"{SMALLEST}plugins: {plugins}\n")
+
+    assert read.plugins.of("slug") == named
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("plugins", "said"),
+    [
+        ("{source: 'https://git.example/acme/ship.git'}", "plugins/version: found None, allowed: a tag or a commit"),
+        (
+            "{source: 'https://git.example/acme/ship', version: v1}",
+            "plugins/source: found 'https://git.example/acme/ship'",
+        ),
+        (
+            "{source: 'https://me:secret@git.example/a.git', version: v1}",
+            "allowed: a git address that ends in .git, without",
+        ),
+        ("{source: 'git@git.example:acme/ship.git', version: v1}", "allowed: a git address that ends in .git"),
+        (
+            "{source: 'https://git.example/a.git', version: '--upload-pack=x'}",
+            "plugins/version: found '--upload-pack=x'",
+        ),
+        ("{source: ci/plugins, version: v1}", "plugins/version: found 'v1', allowed: nothing"),
+    ],
+)
+def test_plugins_that_no_agent_would_find(tmp_path: Path, plugins: str, said: str) -> None:
+    assert any(said in fault for fault in faults(tmp_path, f"{SMALLEST}plugins: {plugins}\n"))
 
 
 COMMAND = "app: inbox\nsuites: [{name: js, runner: command, command: %r, files: web/**}]\n"

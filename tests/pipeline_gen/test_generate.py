@@ -12,7 +12,9 @@ from pipeline_gen.generate import generate
 from pipeline_gen.preview import explain, preview
 from pipeline_gen.suites.composing import Surroundings, failed_key
 from pipeline_gen.suites.coverage_map import TestRecord, build_map, encode, map_key
+from pipeline_gen.suites.durations import durations_key
 from pipeline_gen.suites.imports import read_imports
+from pipeline_gen.version import version
 from shipping.memory import MemoryStore
 from tests.oracle import assert_valid
 from tests.repository import Repository
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline_gen.plan import StoredPlan
 
 SHIPPING = "app: inbox\nbucket: ship-us\nsuites: [{name: unit, paths: [tests], target: 10s, select: SELECT}]\n"
+NO_BUCKET = "app: inbox\nsuites: [{name: unit, paths: [tests], target: 10s}]\n"
 FILES = {
     "inbox/__init__.py": "",
     "inbox/text.py": "def clean(text):\n    return text.strip()\n",
@@ -164,3 +167,43 @@ def test_a_suite_without_tests_is_refused_before_anything_is_written(repository:
 def test_the_same_commit_gives_the_same_plan(repository: Repository) -> None:
     """Nothing depends on the hour, the machine or the order of a dictionary."""
     assert decide(repository, "main").encode() == decide(repository, "main").encode()
+
+
+def seconds(made: StoredPlan) -> dict[str, float]:
+    """Return the predicted seconds by file; each file is a part of its own."""
+    return {part.files[0]: part.seconds for part in made.plan.suites["unit"].parts}
+
+
+def test_committed_durations_deal_the_tests_where_there_is_no_bucket(repository: Repository) -> None:
+    """In pytest-split's format, at the root; what is no duration is said and left out."""
+    known = {"tests/test_text.py::test": 9.0, "tests/test_mail.py::test": 8.0, "tests/test_mail.py::x": "slow"}
+    repository.commit("times", {".test_durations": json.dumps(known), ".buildkite/shipping.yml": NO_BUCKET})
+
+    assert seconds(decide(repository, "main")) == {"tests/test_text.py": 9.0, "tests/test_mail.py": 8.0}
+
+
+def test_the_buckets_durations_come_before_the_committed_ones(repository: Repository) -> None:
+    """A build of main refreshed them; the file fills what they lack."""
+    known = {"tests/test_text.py::test": 9.0, "tests/test_mail.py::test": 8.0}
+    repository.commit("times", {".test_durations": json.dumps(known)})
+    store = MemoryStore()
+    store.create(durations_key("inbox", "unit"), b'{"tests/test_text.py::test": 7.0}')
+
+    assert seconds(decide(repository, "main", store)) == {"tests/test_text.py": 7.0, "tests/test_mail.py": 8.0}
+
+
+@pytest.mark.parametrize("body", ["[", "7", '{"tests/test_text.py::test": -1}'])
+def test_committed_durations_that_are_none_stop_nobody(
+    repository: Repository, body: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.commit("times", {".test_durations": body})
+
+    made = decide(repository, "main")
+
+    assert made.plan.suites["unit"].files == ("tests/test_mail.py", "tests/test_text.py")
+    assert "left out of '.test_durations': " in capsys.readouterr().out
+
+
+def test_the_plan_says_which_ship_made_it(repository: Repository) -> None:
+    """For agents whose ship is older than its schema."""
+    assert json.loads(decide(repository, "main").encode())["ship"] == version()

@@ -20,6 +20,7 @@ ALIASES = {
     "timeout": "timeout_in_minutes",
     "agent_query_rules": "agents",
     "waiter": "wait",
+    "manual": "block",
 }
 
 EVERY = frozenset({"key", "label", "depends_on", "allow_dependency_failure", "type"})
@@ -37,20 +38,24 @@ COMMAND = EVERY | {
     "skip",
     "signature",
     "notify",
+    "concurrency",
+    "concurrency_group",
+    "concurrency_method",
+    "cancel_on_build_failing",
 }
 WAIT = EVERY | {"wait", "continue_on_failure"}
 GROUP = EVERY | {"group", "steps", "skip", "notify"}
+ASKING = EVERY | {"prompt", "fields", "submit", "blocked_state", "allowed_teams"}
+BLOCK = ASKING | {"block"}
+INPUT = ASKING | {"input"}
+TRIGGER = EVERY | {"trigger", "build", "async", "skip", "soft_fail", "parallelism"}
 TOP = frozenset({"steps", "env", "agents", "priority", "notify"})
 
 COMMAND_LATER = frozenset(
     {
         "branches",
         "cache",
-        "cancel_on_build_failing",
         "checkout",
-        "concurrency",
-        "concurrency_group",
-        "concurrency_method",
         "if",
         "if_changed",
         "image",
@@ -60,9 +65,9 @@ COMMAND_LATER = frozenset(
 )
 WAIT_LATER = frozenset({"branches", "if"})
 GROUP_LATER = frozenset({"if", "if_changed"})
+BLOCK_LATER = INPUT_LATER = frozenset({"branches", "if"})
+TRIGGER_LATER = frozenset({"branches", "if", "if_changed"})
 TOP_LATER = frozenset({"checkout", "image", "secrets"})
-
-KINDS_LATER = ("block", "manual", "input", "trigger")
 
 
 def canonical(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

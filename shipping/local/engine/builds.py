@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from shipping.local.engine.commands import ForgetPipeline, SetMetaData
 from shipping.local.engine.draft import derived
 from shipping.local.engine.expand import Expanded, Origin, expand
-from shipping.local.engine.records import TAKEN, Build, Command, Group, Job
+from shipping.local.engine.intermediate import supersede
+from shipping.local.engine.records import TAKEN, Build, Group, Job, parallelism
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import JOBS_PER_BUILD
 from shipping.local.engine.settle import settle
+from shipping.local.engine.triggers import adopt
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
@@ -26,7 +28,10 @@ UPLOADS_PER_BUILD = 500
 def create(draft: Draft, event: BuildCreated) -> None:
     """Begin a build with the steps of its pipeline's configuration."""
     numbers = (build.number for build in draft.builds() if build.pipeline.slug == event.pipeline.slug)
-    expanded = expand(event.document, Origin(build=event.id, seed="configuration", queued_at=draft.at))
+    link = adopt(draft, event)
+    expanded = expand(
+        event.document, Origin(build=event.id, seed="configuration", queued_at=draft.at, pipelines=event.pipelines)
+    )
     build = Build(
         id=event.id,
         number=max(numbers, default=0) + 1,
@@ -39,11 +44,16 @@ def create(draft: Draft, event: BuildCreated) -> None:
         source=event.source,
         env=event.env,
         pull_request=event.pull_request,
+        triggered_from=link,
     )
     draft.put(build)
     draft.commands += [SetMetaData(build=build.id, key=key, value=value) for key, value in event.meta_data.items()]
     _insert(draft, build, expanded, behind=None)
+    for older in supersede(draft, build):
+        settle(draft, older)
     settle(draft, build.id)
+    if link is not None:
+        settle(draft, link.build)
 
 
 def upload(draft: Draft, event: PipelineUploaded) -> None:
@@ -66,6 +76,7 @@ def upload(draft: Draft, event: PipelineUploaded) -> None:
         queued_at=step.queued_at,
         uploader=step.id,
         taken=frozenset(one.key for one in draft.steps(build.id).values() if one.key),
+        pipelines=event.pipelines,
     )
     expanded = expand(event.document, origin)
     _insert(draft, replace(build, uploads={**build.uploads, event.uuid: digest}), expanded, behind=step)
@@ -119,8 +130,7 @@ def _insert(draft: Draft, build: Build, expanded: Expanded, *, behind: Step | No
 def _jobs(draft: Draft, step: Step) -> list[Job]:
     if isinstance(step.body, Group):
         return []
-    shares = step.body.parallelism or 1 if isinstance(step.body, Command) else 1
     return [
         Job(id=derived(step.id, index, 0), build=step.build, step=step.id, place=0, created_at=draft.at, index=index)
-        for index in range(shares)
+        for index in range(parallelism(step) or 1)
     ]

@@ -5,33 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import ENDED, TAKEN, Command, JobState
+from shipping.local.engine.records import ENDED, Command, Trigger
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.settle import settle
+from shipping.local.engine.stopping import stop_build
+from shipping.local.engine.withdraw import withdraw
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
     from shipping.local.engine.events import AgentStopped, BuildCanceled, JobCanceled
-    from shipping.local.engine.records import Job
 
 
 def cancel_build(draft: Draft, event: BuildCanceled) -> None:
-    """End what waits, ask what runs to stop; the build is canceled when the last job has ended."""
+    """Cancel a build, and with it the builds that its trigger steps wait for."""
     build = draft.build(event.build)
     if build.finished_at is not None:
         raise Rejection(f"Build #{build.number} is {build.state} and cannot be canceled")
-    draft.put(replace(build, canceled_at=build.canceled_at or draft.at))
-    for job in list(draft.jobs(build.id).values()):
-        _cancel(draft, job)
+    stop_build(draft, build)
     settle(draft, build.id)
 
 
 def cancel_job(draft: Draft, event: JobCanceled) -> None:
     """End one job; raises Rejection if it has ended."""
     job = draft.job(event.job)
-    if job.state in ENDED or not isinstance(draft.step(job).body, Command):
+    if job.state in ENDED or not isinstance(draft.step(job).body, Command | Trigger):
         raise Rejection(f"The job {job.id} is {job.state} and cannot be canceled")
-    _cancel(draft, job)
+    withdraw(draft, job)
     settle(draft, job.build)
 
 
@@ -41,16 +40,5 @@ def stop_agent(draft: Draft, event: AgentStopped) -> None:
     draft.put(replace(agent, stopping=True))
     if event.force and agent.job is not None:
         job = draft.job(agent.job)
-        _cancel(draft, job)
+        withdraw(draft, job)
         settle(draft, job.build)
-
-
-def _cancel(draft: Draft, job: Job) -> None:
-    if job.state in ENDED:
-        return
-    if job.state in TAKEN:
-        draft.put(replace(job, state=JobState.CANCELING))
-        return
-    if job.agent is not None:
-        draft.put(replace(draft.agent(job.agent), job=None))
-    draft.put(replace(job, state=JobState.CANCELED, finished_at=draft.at))

@@ -6,14 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.dependencies import Graph, Outcome
-from shipping.local.engine.records import ACTIVE, Command, Group, Job, JobState, State, Step, Wait
+from shipping.local.engine.records import (
+    ACTIVE,
+    Block,
+    Command,
+    Group,
+    Input,
+    Job,
+    JobState,
+    State,
+    Step,
+    Trigger,
+    Wait,
+)
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
     from shipping.local.engine.events import StepChanged
 
-KINDS = {Command: "command", Wait: "wait", Group: "group"}
+KINDS = {Command: "command", Wait: "wait", Group: "group", Block: "block", Input: "input", Trigger: "trigger"}
 
 
 def change(draft: Draft, event: StepChanged) -> None:
@@ -64,10 +76,12 @@ def describe(state: State, step: Step) -> dict[str, Any]:
 
 def _state(jobs: list[Job], step: Step) -> str:
     states = {job.state for job in jobs}
-    if isinstance(step.body, Command) and step.body.skip:
+    if isinstance(step.body, Command | Trigger) and step.body.skip:
         return "ignored"
     if states <= {JobState.WAITING} and states:
         return "waiting_for_dependencies"
+    if JobState.BLOCKED in states:
+        return "ready"
     if states & (ACTIVE - {JobState.SCHEDULED, JobState.ASSIGNED}):
         hard = any(job.state in (JobState.FAILED, JobState.TIMED_OUT) and not job.soft_failed for job in jobs)
         return "failing" if hard else "running"

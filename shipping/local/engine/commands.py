@@ -43,4 +43,11 @@ class Note:
     text: str
 
 
-AnyCommand = Put | Forget | ForgetPipeline | SetMetaData | Note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTriggered:
+    """Make the build that a trigger job asks for: by an event of its own, once this one is committed."""
+
+    job: str
+
+
+AnyCommand = Put | Forget | ForgetPipeline | SetMetaData | Note | StartTriggered

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Build, Group, Job, JobState, State, Step, Wait, latest
+from shipping.local.engine.records import Block, Build, Group, Input, Job, JobState, State, Step, Wait, latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,16 +32,21 @@ class Verdict:
     missing: bool = False
 
 
+BARRIERS = (Wait, Block)
+"""They wait for all before them, and all behind them waits for them."""
+
 READY = Verdict(ready=True)
 NOT_YET = Verdict(ready=None)
 
 _OF_JOB = {
     JobState.PASSED: Outcome.PASSED,
     JobState.SKIPPED: Outcome.PASSED,
+    JobState.UNBLOCKED: Outcome.PASSED,
     JobState.FAILED: Outcome.FAILED,
     JobState.TIMED_OUT: Outcome.FAILED,
     JobState.CANCELED: Outcome.CANCELED,
     JobState.WAITING_FAILED: Outcome.NOT_RUN,
+    JobState.BLOCKED_FAILED: Outcome.NOT_RUN,
 }
 _GRAVITY = (Outcome.CANCELED, Outcome.FAILED, Outcome.NOT_RUN, Outcome.SOFT_FAILED, Outcome.PASSED)
 
@@ -64,8 +69,8 @@ class Graph:
         self._children: dict[str, list[Step]] = {}
         self._uploaded: dict[str, list[Step]] = {}
         self._outcomes = _outcomes(jobs)
-        self._wait_before: dict[str, Step | None] = {}
-        self._verdict_of_wait: dict[str, Verdict] = {}
+        self._barrier_before: dict[str, Step | None] = {}
+        self._verdict_of_barrier: dict[str, Verdict] = {}
         self._index()
 
     @classmethod
@@ -81,18 +86,22 @@ class Graph:
     def verdict(self, step: Step) -> Verdict:
         """Return whether the step may run now, not yet, or never."""
         if isinstance(step.body, Wait) and step.depends_on is None:
-            return self._verdict_of_wait[step.id]
+            return self._verdict_of_barrier[step.id]
         group = self._by_id[step.group] if step.group else None
         verdicts = [self._explicit(part) for part in (step, group) if part and part.depends_on is not None]
         if step.depends_on is None:
+            if isinstance(step.body, Block):
+                verdicts.append(self._verdict_of_barrier[step.id])
             verdicts += self._implicit(step, group)
         return _worst(verdicts)
 
     def _implicit(self, step: Step, group: Step | None) -> list[Verdict]:
-        verdicts = [self._behind(self._wait_before[step.id])]
+        # An input stands beside the others: no wait holds it back.
+        free = isinstance(step.body, Input)
+        verdicts = [] if free else [self._behind(self._barrier_before[step.id])]
         if group is None or group.depends_on is None:
-            if group is not None:
-                verdicts.append(self._behind(self._wait_before[group.id]))
+            if group is not None and not free:
+                verdicts.append(self._behind(self._barrier_before[group.id]))
             if step.uploader:
                 # Its own outcome only: all that it uploaded has this very step in it.
                 uploader = self._by_id[step.uploader]
@@ -127,10 +136,10 @@ class Graph:
                     found.append(self.outcome(one))
         return combined(found)
 
-    def _behind(self, wait: Step | None) -> Verdict:
-        if wait is None:
+    def _behind(self, barrier: Step | None) -> Verdict:
+        if barrier is None:
             return READY
-        return self._after(wait, self.outcome(wait), allow=False)
+        return self._after(barrier, self.outcome(barrier), allow=False)
 
     def _after(self, target: Step, outcome: Outcome, *, allow: bool) -> Verdict:
         if outcome is Outcome.PENDING:
@@ -152,27 +161,29 @@ class Graph:
         so_far: dict[str | None, _SoFar] = {}
         for step in self._steps:
             before = so_far.get(step.group, _SoFar())
-            self._wait_before[step.id] = before.wait
-            if isinstance(step.body, Wait):
-                lenient = step.body.continue_on_failure or step.allow_dependency_failure
-                self._verdict_of_wait[step.id] = before.lenient if lenient else before.strict
+            self._barrier_before[step.id] = before.barrier
+            if isinstance(step.body, BARRIERS):
+                lenient = _continues(step)
+                self._verdict_of_barrier[step.id] = before.lenient if lenient else before.strict
             so_far[step.group] = self._with(before, step)
 
     def _with(self, before: _SoFar, step: Step) -> _SoFar:
-        outcome, is_wait = self.outcome(step), isinstance(step.body, Wait)
+        if isinstance(step.body, Input):
+            return before
+        outcome, is_barrier = self.outcome(step), isinstance(step.body, BARRIERS)
         return _SoFar(
-            wait=step if is_wait else before.wait,
+            barrier=step if is_barrier else before.barrier,
             strict=_worst([before.strict, self._after(step, outcome, allow=False)]),
-            # A wait that failed stops all that follows, later continuing waits too.
-            lenient=_worst([before.lenient, self._after(step, outcome, allow=not is_wait)]),
+            # A wait or block that failed stops all that follows, later continuing waits too.
+            lenient=_worst([before.lenient, self._after(step, outcome, allow=not is_barrier)]),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SoFar:
-    """What a wait at this place of its scope (the build, or one group) would have to wait for."""
+    """What a wait or block at this place of its scope (the build, or one group) would have to wait for."""
 
-    wait: Step | None = None
+    barrier: Step | None = None
     strict: Verdict = READY
     lenient: Verdict = READY
 
@@ -195,6 +206,11 @@ def _outcomes(jobs: Mapping[str, Job]) -> dict[str, Outcome]:
             outcome = Outcome.SOFT_FAILED
         of_step.setdefault(job.step, []).append(outcome)
     return {step: combined(outcomes) for step, outcomes in of_step.items()}
+
+
+def _continues(step: Step) -> bool:
+    """Return whether a failure before it lets the step go on."""
+    return step.allow_dependency_failure or (isinstance(step.body, Wait) and step.body.continue_on_failure)
 
 
 def _name(step: Step) -> str:

@@ -58,6 +58,14 @@ class Draft:
         except KeyError:
             raise unknown("job", job_id) from None
 
+    def find(self, job_id: str) -> Job | None:
+        """Return the job, None where it has been forgotten with its build."""
+        home = self._state.home if self._home is None else self._home
+        return self._jobs[home[job_id]][job_id] if job_id in home else None
+
+    def find_build(self, build_id: str) -> Build | None:
+        return self._builds.get(build_id)
+
     def jobs(self, build_id: str) -> Mapping[str, Job]:
         return self._jobs[build_id]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Command, Group
+from shipping.local.engine.records import Block, Command, Group, Input, parallelism
 
 if TYPE_CHECKING:
-    from shipping.local.engine.records import Agent, Build, Job, State, Step
+    from shipping.local.engine.records import Agent, Build, Job, PullRequest, State, Step, TriggeredFrom
 
 MESSAGE_LIMIT = 64 * 1024
 
@@ -29,7 +30,7 @@ class Site:
 
 def job_name(step: Step, job: Job) -> str:
     """Return the label with the share filled in: ``%n`` from 0, ``%N`` from 1, ``%t`` and ``%T`` their number."""
-    total = str(step.body.parallelism or 1) if isinstance(step.body, Command) else "1"
+    total = str(parallelism(step) or 1)
     label = step.label
     for mark, value in (("%n", str(job.index)), ("%N", str(job.index + 1)), ("%t", total), ("%T", total)):
         label = label.replace(mark, value)
@@ -50,13 +51,14 @@ def job_env(state: State, job: Job, site: Site) -> dict[str, str]:
         **build.env,
         **own,
         **_of_build(build, site),
+        **_of_unblocker(state, job),
         **_of_step(step, job, group),
         **_of_agent(agent),
     }
 
 
 def _of_build(build: Build, site: Site) -> dict[str, str]:
-    pipeline, author, pull = build.pipeline, build.author, build.pull_request
+    pipeline, author = build.pipeline, build.author
     return {
         "CI": "true",
         "BUILDKITE": "true",
@@ -82,12 +84,55 @@ def _of_build(build: Build, site: Site) -> dict[str, str]:
         "BUILDKITE_MESSAGE": build.message.encode()[:MESSAGE_LIMIT].decode(errors="ignore"),
         "BUILDKITE_TAG": "",
         "BUILDKITE_SOURCE": build.source,
-        # An empty string here makes the agent fetch refs/pull//head.
-        "BUILDKITE_PULL_REQUEST": pull.id if pull else "false",
-        "BUILDKITE_PULL_REQUEST_BASE_BRANCH": pull.base_branch if pull else "",
-        "BUILDKITE_PULL_REQUEST_REPO": pull.repository if pull else "",
-        "BUILDKITE_PULL_REQUEST_LABELS": ",".join(pull.labels) if pull else "",
+        **_of_pull_request(build.pull_request),
+        **_of_trigger(build.triggered_from),
         "BUILDKITE_COMPUTE_TYPE": "self-hosted",
+    }
+
+
+def _of_unblocker(state: State, job: Job) -> dict[str, str]:
+    """Return who unblocked the build last, before the job was taken. They are in the teams that the block lets through."""
+    until = job.accepted_at or inf
+    unblocked = [
+        (one.finished_at, one.place, one.unblocker, state.steps[one.build][one.step].body)
+        for one in state.jobs[job.build].values()
+        if one.unblocker is not None and one.finished_at is not None and one.finished_at <= until
+    ]
+    if not unblocked:
+        return {}
+    _, _, by, body = max(unblocked, key=lambda one: one[:2])
+    return {
+        "BUILDKITE_UNBLOCKER": by.name,
+        "BUILDKITE_UNBLOCKER_EMAIL": by.email,
+        "BUILDKITE_UNBLOCKER_ID": by.email,
+        "BUILDKITE_UNBLOCKER_TEAMS": ":".join(body.allowed_teams) if isinstance(body, Block | Input) else "",
+    }
+
+
+def _of_pull_request(pull: PullRequest | None) -> dict[str, str]:
+    if pull is None:
+        # An empty number would make the agent fetch refs/pull//head.
+        return {
+            "BUILDKITE_PULL_REQUEST": "false",
+            "BUILDKITE_PULL_REQUEST_BASE_BRANCH": "",
+            "BUILDKITE_PULL_REQUEST_REPO": "",
+            "BUILDKITE_PULL_REQUEST_LABELS": "",
+        }
+    return {
+        "BUILDKITE_PULL_REQUEST": pull.id,
+        "BUILDKITE_PULL_REQUEST_BASE_BRANCH": pull.base_branch,
+        "BUILDKITE_PULL_REQUEST_REPO": pull.repository,
+        "BUILDKITE_PULL_REQUEST_LABELS": ",".join(pull.labels),
+        # Documented to be there for drafts only.
+        **({"BUILDKITE_PULL_REQUEST_DRAFT": "true"} if pull.draft else {}),
+    }
+
+
+def _of_trigger(above: TriggeredFrom | None) -> dict[str, str]:
+    return {
+        "BUILDKITE_TRIGGERED_FROM_BUILD_ID": above.build if above else "",
+        "BUILDKITE_TRIGGERED_FROM_BUILD_NUMBER": str(above.number) if above else "",
+        "BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG": above.pipeline if above else "",
     }
 
 

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from shipping.local.engine.records import Agent, Author, Pipeline, PullRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildCreated:
-    """``document`` is the parsed configuration of the pipeline: the first steps."""
+    """``document`` is the parsed configuration of the pipeline: the first steps.
+
+    ``pipelines`` are the slugs of the pipelines that a step may trigger (None: not asked). ``triggered_by`` is the trigger
+    job that this build is made for; its id is then `triggers.child_id` of that job's.
+    """
 
     at: float
     id: str
@@ -27,14 +31,19 @@ class BuildCreated:
     env: Mapping[str, str] = field(default_factory=dict)
     meta_data: Mapping[str, str] = field(default_factory=dict)
     pull_request: PullRequest | None = None
+    pipelines: Collection[str] | None = None
+    triggered_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineUploaded:
+    """``pipelines`` as in BuildCreated."""
+
     at: float
     job: str
     uuid: str
     document: Any
+    pipelines: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +138,25 @@ class JobRetried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobUnblocked:
+    """A person answers a block or input step. A select of ``multiple`` has a tuple of values."""
+
+    at: float
+    job: str
+    fields: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    by: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerFailed:
+    """The build that a trigger job asks for cannot be made."""
+
+    at: float
+    job: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepChanged:
     """``uuid`` makes a repeated change (an append, above all) count once."""
 
@@ -170,6 +198,8 @@ Event = (
     | JobFinished
     | JobCanceled
     | JobRetried
+    | JobUnblocked
+    | TriggerFailed
     | StepChanged
     | Ticked
     | Restarted

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shipping.local.engine import attributes, values
+from shipping.local.engine import attributes, bodies, values
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Command, Group, Step, Wait
+from shipping.local.engine.records import Body, Command, Group, Step, Wait, parallelism
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+
+    from shipping.local.engine.bodies import Reading
 
 T = TypeVar("T")
 
 JOBS_PER_UPLOAD = 500
 HIGHEST_PARALLELISM = 10_000
+KINDS = ("wait", "block", "input", "trigger", "group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +33,22 @@ class Expanded:
 
     def jobs(self) -> int:
         """Return how many jobs Buildkite counts: one per share, one per wait, one per group."""
-        return sum(_shares(step) if isinstance(step.body, Command) else 1 for step in self.steps)
+        return sum(parallelism(step) or 1 for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a document comes from. ``seed`` makes its steps' ids; ``taken`` are the keys the build has already."""
+    """Where a document comes from. ``seed`` makes its steps' ids; ``taken`` are the keys the build has already.
+
+    ``pipelines`` are the slugs of the pipelines that its steps may trigger; None: not asked.
+    """
 
     build: str
     seed: str
     queued_at: float
     uploader: str | None = None
     taken: frozenset[str] = frozenset()
+    pipelines: Collection[str] | None = None
 
 
 def expand(document: object, origin: Origin) -> Expanded:
@@ -56,10 +63,6 @@ def expand(document: object, origin: Origin) -> Expanded:
             f"The upload has {expanded.jobs()} jobs, more than the {JOBS_PER_UPLOAD} that one upload may have"
         )
     return expanded
-
-
-def _shares(step: Step) -> int:
-    return step.body.parallelism or 1 if isinstance(step.body, Command) else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,16 +97,15 @@ class _Reader:
         where += _called(named)
         self.blame(where, faults)
         kind = _kind(named)
-        if kind == "command":
-            return [self.command(where, named, group)]
-        if kind == "wait":
-            return [self.wait(where, named, group)]
         if kind == "group":
             return self.group(where, named, group)
-        if kind in attributes.KINDS_LATER:
-            self.faults.append(f"{where}: attribute {kind!r} {attributes.LATER}: no {kind} steps")
-        else:
-            self.faults.append(f"{where}: cannot tell its kind: it has no 'command', 'plugins', 'wait' or 'group'")
+        if kind in ("block", "input"):
+            return [self.asking(where, named, group, kind)]
+        one = {"command": self.command, "wait": self.wait, "trigger": self.trigger}.get(kind)
+        if one is not None:
+            return [one(where, named, group)]
+        kinds = ", ".join(map(repr, ("command", "plugins", *KINDS)))
+        self.faults.append(f"{where}: cannot tell its kind: it has none of {kinds}")
         return []
 
     def command(self, where: str, named: dict[str, Any], group: Step | None) -> Step:
@@ -125,7 +127,12 @@ class _Reader:
             else self.defaults["priority"],
             skip=self.read(where, named, "skip", values.skip) or _inherited_skip(group),
             signature=named.get("signature"),
+            concurrency=self.read(where, named, "concurrency", values.slots),
+            concurrency_group=self.read(where, named, "concurrency_group", values.concurrency_group),
+            cancel_on_build_failing=self.read(where, named, "cancel_on_build_failing", values.flag),
         )
+        self.read(where, named, "concurrency_method", values.concurrency_method)
+        self.blame(where, values.unpaired(named))
         return self.placed(where, named, body, group)
 
     def wait(self, where: str, named: dict[str, Any], group: Step | None) -> Step:
@@ -133,13 +140,36 @@ class _Reader:
         body = Wait(continue_on_failure=self.read(where, named, "continue_on_failure", values.flag))
         return self.placed(where, named, body, group)
 
+    def asking(self, where: str, named: dict[str, Any], group: Step | None, kind: str) -> Step:
+        known, later = (
+            (attributes.BLOCK, attributes.BLOCK_LATER)
+            if kind == "block"
+            else (attributes.INPUT, attributes.INPUT_LATER)
+        )
+        self.blame(where, attributes.refuse(named, known, later))
+        reading = self.reading(where, named)
+        body = bodies.block(reading) if kind == "block" else bodies.asking(reading)
+        return self.placed(where, _labelled(named, kind), body, group)
+
+    def trigger(self, where: str, named: dict[str, Any], group: Step | None) -> Step:
+        self.blame(where, attributes.refuse(named, attributes.TRIGGER, attributes.TRIGGER_LATER))
+        if named.get("trigger") is None:
+            self.faults.append(f"{where}: attribute 'trigger' must be the slug of a pipeline")
+        body = bodies.trigger(self.reading(where, named), self.origin.pipelines)
+        return self.placed(where, named, replace(body, skip=body.skip or _inherited_skip(group)), group)
+
+    def reading(self, where: str, named: Mapping[str, Any]) -> Reading:
+        def read(name: str, reader: Callable[[object], T], /) -> T:
+            return self.read(where, named, name, reader)
+
+        return read
+
     def group(self, where: str, named: dict[str, Any], outer: Step | None) -> list[Step]:
         self.blame(where, attributes.refuse(named, attributes.GROUP, attributes.GROUP_LATER))
         if outer is not None:
             self.faults.append(f"{where}: attribute 'group' cannot stand inside a group")
             return []
-        if not named.get("label") and isinstance(named.get("group"), str):
-            named = {**named, "label": named["group"]}
+        named = _labelled(named, "group")
         skip = self.read(where, named, "skip", values.skip)
         group = self.placed(where, named, Group(skip=skip), None)
         inner = named.get("steps")
@@ -151,7 +181,7 @@ class _Reader:
             steps += self.step(f"{where}, step {place}", raw, group)
         return steps
 
-    def placed(self, where: str, named: dict[str, Any], body: Command | Wait | Group, group: Step | None) -> Step:
+    def placed(self, where: str, named: dict[str, Any], body: Body, group: Step | None) -> Step:
         """Return the step with what every kind has. Its id follows from where it stands in its document."""
         explicit = named.get("depends_on") is not None or "depends_on" in named
         return Step(
@@ -191,17 +221,19 @@ def _kind(named: Mapping[str, Any]) -> str:
     """Return what kind of step it is, in the order in which Buildkite's own parser asks."""
     if "command" in named or "plugins" in named:
         return "command"
-    for kind in ("wait", *attributes.KINDS_LATER, "group"):
-        if kind in named:
-            return kind
-    return {"script": "command", "command": "command", "waiter": "wait", "wait": "wait"}.get(
-        str(named.get("type")), str(named.get("type"))
-    )
+    kind = next((kind for kind in KINDS if kind in named), str(named.get("type")))
+    return {"script": "command", "waiter": "wait", "manual": "block"}.get(kind, kind)
+
+
+def _labelled(named: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the step with what stands behind its kind as its label, where it has no other."""
+    return named if named.get("label") or not isinstance(named.get(kind), str) else {**named, "label": named[kind]}
 
 
 def _called(named: Mapping[str, Any]) -> str:
     """Return the step's name as its author knows it, in brackets."""
-    name = named.get("key") or named.get("label") or named.get("group")
+    names = (named.get(word) for word in ("key", "label", "group", "block", "input", "trigger"))
+    name = next((name for name in names if name), None)
     return f" ({name!r})" if isinstance(name, str) else ""
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import Note
-from shipping.local.engine.records import TAKEN, AgentState, Command, JobState
+from shipping.local.engine.records import TAKEN, AgentState, JobState
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import retry_by_rule
 from shipping.local.engine.settle import settle
+from shipping.local.engine.withdraw import forgiven
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
@@ -98,13 +99,8 @@ def end(draft: Draft, job: Job) -> None:
     )
     if timed_out and not passed and not job.signal_reason:
         job = replace(job, signal_reason="cancel")
-    ended = replace(job, state=state, finished_at=draft.at)
-    ended = replace(ended, soft_failed=state in (JobState.FAILED, JobState.TIMED_OUT) and _forgiven(draft, ended))
+    soft = state is not JobState.PASSED and forgiven(draft.step(job), job.exit_status)
+    ended = replace(job, state=state, finished_at=draft.at, soft_failed=soft)
     draft.put(ended)
     if state in (JobState.FAILED, JobState.TIMED_OUT):
         retry_by_rule(draft, ended)
-
-
-def _forgiven(draft: Draft, job: Job) -> bool:
-    body = draft.step(job).body
-    return isinstance(body, Command) and ("*" in body.soft_fail or job.exit_status in body.soft_fail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shipping.local.engine import builds, cancel, change, dispatch, events, lifecycle, retry, watchdog
+from shipping.local.engine import blocks, builds, cancel, change, dispatch, events, lifecycle, retry, triggers, watchdog
 from shipping.local.engine.draft import Draft
 from shipping.local.engine.settle import settle
 
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def _retry(draft: Draft, event: events.JobRetried) -> None:
+    triggers.check_retry(draft, draft.job(event.job))
     retry.retry_by_hand(draft, event)
     settle(draft, draft.job(event.job).build)
+
+
+def _trigger_failed(draft: Draft, event: events.TriggerFailed) -> None:
+    settle(draft, triggers.fail(draft, event))
 
 
 HANDLERS: dict[type, Callable[[Draft, Any], None]] = {
@@ -36,6 +41,8 @@ HANDLERS: dict[type, Callable[[Draft, Any], None]] = {
     events.JobStarted: lifecycle.start,
     events.JobFinished: lifecycle.finish,
     events.JobRetried: _retry,
+    events.JobUnblocked: blocks.unblock,
+    events.TriggerFailed: _trigger_failed,
     events.StepChanged: change.change,
     events.Ticked: watchdog.tick,
     events.Restarted: watchdog.restart,

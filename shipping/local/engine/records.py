@@ -12,6 +12,9 @@ class JobState(StrEnum):
     """Buildkite's words, with ``finished`` split as its REST API does: passed or failed."""
 
     WAITING = "waiting"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
+    LIMITED = "limited"
     SCHEDULED = "scheduled"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
@@ -24,28 +27,41 @@ class JobState(StrEnum):
     CANCELED = "canceled"
     SKIPPED = "skipped"
     WAITING_FAILED = "waiting_failed"
+    BLOCKED_FAILED = "blocked_failed"
 
 
 TAKEN = frozenset({JobState.ACCEPTED, JobState.RUNNING, JobState.CANCELING, JobState.TIMING_OUT})
 """An agent works on it: the job's token is good, and only the agent's report or its loss ends it."""
 
-ACTIVE = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
-ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING}
-HARD = frozenset({JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED, JobState.WAITING_FAILED})
+HOLDING = TAKEN | {JobState.SCHEDULED, JobState.ASSIGNED}
+"""It may run or runs: it holds a slot of its concurrency group."""
+
+ACTIVE = HOLDING | {JobState.LIMITED}
+ENDED = frozenset(JobState) - ACTIVE - {JobState.WAITING, JobState.BLOCKED}
+GIVEN_UP = frozenset({JobState.WAITING_FAILED, JobState.BLOCKED_FAILED})
+"""It never ran because of what came before; when that is retried, it waits again."""
+
+HARD = GIVEN_UP | {JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED}
 
 
 class BuildState(StrEnum):
+    """``blocked``: nothing is left to do until a person unblocks a step (REST tells ``blocked_state`` in its place)."""
+
     SCHEDULED = "scheduled"
     RUNNING = "running"
     FAILING = "failing"
     PASSED = "passed"
     FAILED = "failed"
+    BLOCKED = "blocked"
     CANCELING = "canceling"
     CANCELED = "canceled"
+    SKIPPED = "skipped"
     NOT_RUN = "not_run"
 
 
-FINISHED = frozenset({BuildState.PASSED, BuildState.FAILED, BuildState.CANCELED, BuildState.NOT_RUN})
+FINISHED = frozenset(
+    {BuildState.PASSED, BuildState.FAILED, BuildState.CANCELED, BuildState.SKIPPED, BuildState.NOT_RUN}
+)
 
 
 class AgentState(StrEnum):
@@ -56,7 +72,10 @@ class AgentState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """A pipeline as a build saw it when it was created. ``configuration`` is its YAML."""
+    """A pipeline as a build saw it when it was created. ``configuration`` is its YAML.
+
+    The filters are branch patterns, as a step's ``branches``; an empty one lets every branch through.
+    """
 
     id: str
     slug: str
@@ -67,6 +86,10 @@ class Pipeline:
     env: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     created_at: float = 0.0
+    skip_queued_branch_builds: bool = False
+    skip_queued_branch_builds_filter: str = ""
+    cancel_running_branch_builds: bool = False
+    cancel_running_branch_builds_filter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +104,18 @@ class PullRequest:
     base_branch: str = ""
     repository: str = ""
     labels: tuple[str, ...] = ()
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggeredFrom:
+    """The trigger job that made a build, its build, and how many builds stand above in the chain."""
+
+    job: str
+    build: str
+    number: int
+    pipeline: str
+    depth: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +123,9 @@ class Build:
     """``order`` holds its steps as they stand in the pipeline; uploads are inserted behind the step that uploads them.
 
     ``pipeline_env`` is the `env` at the top of uploaded documents, ``env`` what the build was created with (it wins).
-    ``uploads`` maps the uuid of each applied upload to the digest of its document.
+    ``uploads`` maps the uuid of each applied upload to the digest of its document. ``blocked_state`` is the state that a
+    blocked build has in REST, and empty otherwise. ``superseded_by`` is the newer build that made this one be skipped or
+    canceled.
     """
 
     id: str
@@ -103,6 +140,9 @@ class Build:
     env: Mapping[str, str] = field(default_factory=dict)
     pipeline_env: Mapping[str, str] = field(default_factory=dict)
     pull_request: PullRequest | None = None
+    triggered_from: TriggeredFrom | None = None
+    superseded_by: str | None = None
+    blocked_state: str = ""
     state: BuildState = BuildState.SCHEDULED
     started_at: float | None = None
     finished_at: float | None = None
@@ -123,8 +163,8 @@ class RetryRule:
     """One entry of ``retry.automatic``; conditions are ANDed, an empty one does not ask. ``*`` is a string here as there."""
 
     exit_status: tuple[int | str, ...] = ()
-    signal: str = ""
-    signal_reason: str = ""
+    signal: tuple[str, ...] = ()
+    signal_reason: tuple[str, ...] = ()
     limit: int = 2
 
 
@@ -137,7 +177,10 @@ class ManualRetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all."""
+    """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all.
+
+    ``concurrency`` is how many jobs of its ``concurrency_group`` may hold a slot when one of these takes one.
+    """
 
     command: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -152,6 +195,9 @@ class Command:
     priority: int = 0
     skip: str = ""
     signature: Any = None
+    concurrency: int | None = None
+    concurrency_group: str = ""
+    cancel_on_build_failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +213,71 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What a block asks a person. ``kind`` is text or select; ``format`` (text) is a regular expression for all of it.
+
+    ``default`` is what a form begins with: a value, or for ``multiple`` several.
+    """
+
+    kind: str
+    key: str
+    label: str = ""
+    hint: str = ""
+    required: bool = True
+    default: str | tuple[str, ...] = ""
+    format: str = ""
+    options: tuple[Option, ...] = ()
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Holds all that follows until a person unblocks it. ``allowed_teams`` is recorded: here is one person, who may all."""
+
+    prompt: str = ""
+    fields: tuple[Field, ...] = ()
+    submit: str = ""
+    blocked_state: str = "passed"
+    allowed_teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Asks as a block does, and holds nothing: only steps that depend on it wait for the answer, and the build's end."""
+
+    prompt: str = ""
+    fields: tuple[Field, ...] = ()
+    submit: str = ""
+    blocked_state: str = "passed"
+    allowed_teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """Makes a build of another pipeline, and (but for ``asynchronous``) waits for its end. Empty: the usual value."""
+
+    pipeline: str
+    message: str = ""
+    commit: str = ""
+    branch: str = ""
+    meta_data: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    asynchronous: bool = False
+    soft_fail: bool = False
+    skip: str = ""
+    parallelism: int | None = None
+
+
+Body = Command | Wait | Group | Block | Input | Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """``depends_on`` is None where only the implicit dependencies hold. ``uploader`` is the step whose job uploaded it.
 
@@ -175,7 +286,7 @@ class Step:
 
     id: str
     build: str
-    body: Command | Wait | Group
+    body: Body
     label: str = ""
     key: str | None = None
     group: str | None = None
@@ -192,7 +303,8 @@ class Job:
     """One attempt at one share of a step. A retry is a new job; the old one names it in ``retried_in``.
 
     ``place`` is its position among all jobs of the build in the order of creation. ``rule`` is the automatic retry rule
-    that retried it. ``reason`` says in words why it did not run.
+    that retried it. ``reason`` says in words why it did not run. ``unblocker`` is who unblocked a block or input, and
+    ``answers`` what was answered. ``triggered`` is the build that a trigger made.
     """
 
     id: str
@@ -217,6 +329,9 @@ class Job:
     retry_type: str = ""
     rule: int | None = None
     reason: str = ""
+    unblocker: Author | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    triggered: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +374,11 @@ class State:
 
     def unfinished(self) -> tuple[str, ...]:
         return tuple(build.id for build in self.builds.values() if build.finished_at is None)
+
+
+def parallelism(step: Step) -> int | None:
+    """Return how many jobs the step asks for; None where it does not say, which is one."""
+    return step.body.parallelism if isinstance(step.body, Command | Trigger) else None
 
 
 def latest(jobs: Mapping[str, Job]) -> tuple[Job, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Command, Job, JobState
+from shipping.local.engine.records import GIVEN_UP, Command, Job, JobState
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
@@ -27,15 +27,14 @@ def applies(rule: RetryRule, job: Job) -> bool:
         (1 <= status <= 255) if wanted == "*" else wanted == status for wanted in rule.exit_status
     ):
         return False
-    return _word_holds(rule.signal, _signal(job.signal)) and _word_holds(rule.signal_reason, job.signal_reason)
+    return _holds(rule.signal, job.signal) and _holds(rule.signal_reason, job.signal_reason)
 
 
-def _word_holds(wanted: str, found: str) -> bool:
-    if wanted in ("", "*"):
-        return True
-    if wanted == "none":
-        return not found
-    return _signal(wanted) == _signal(found)
+def _holds(wanted: tuple[str, ...], found: str) -> bool:
+    """Return whether any of the words is the one found; ``none`` is no word at all, ``*`` is whatever comes."""
+    return not wanted or any(
+        word == "*" or (not found if word == "none" else _signal(word) == _signal(found)) for word in wanted
+    )
 
 
 def _signal(name: str) -> str:
@@ -68,7 +67,10 @@ def retry_by_hand(draft: Draft, event: JobRetried) -> None:
     job = draft.job(event.job)
     body = draft.step(job).body
     if not isinstance(body, Command) or job.state not in RETRYABLE:
-        raise Rejection(f"The job {job.id} is {job.state}: only finished command jobs can be retried")
+        # Word for word Buildkite's, as the next one: clients look for these sentences.
+        raise Rejection("Only failed, timed out or canceled jobs can be retried", status=400)
+    if draft.build(job.build).canceled_at is not None:
+        raise Rejection("Jobs from canceled builds cannot be retried")
     if job.retried_in is not None:
         raise Rejection(f"The job {job.id} has already been retried: see {job.retried_in}")
     if not body.manual.allowed:
@@ -77,23 +79,29 @@ def retry_by_hand(draft: Draft, event: JobRetried) -> None:
         raise Rejection(body.manual.reason or "The step does not allow retries of passed jobs (permit_on_passed)")
     if len(draft.jobs(job.build)) >= JOBS_PER_BUILD:
         raise Rejection(f"The build has {JOBS_PER_BUILD} jobs, more are not allowed")
-    draft.put(replace(draft.build(job.build), canceled_at=None))
-    for given_up in list(draft.jobs(job.build).values()):
-        if given_up.state is JobState.WAITING_FAILED:
-            draft.put(replace(given_up, state=JobState.WAITING, reason="", finished_at=None))
+    wait_again(draft, job.build)
     _again(draft, replace(job, retry_type="manual"))
 
 
+def wait_again(draft: Draft, build_id: str) -> None:
+    """Let what was given up because of a failure wait again: the failure is being looked at once more."""
+    for job in list(draft.jobs(build_id).values()):
+        if job.state in GIVEN_UP:
+            draft.put(replace(job, state=JobState.WAITING, reason="", finished_at=None))
+
+
 def _again(draft: Draft, job: Job) -> None:
-    """Put a new job in the old one's place. Its dependencies were met once; they are not asked again."""
+    """Put a new job in the old one's place. Its dependencies were met once; they are not asked again, its group is."""
+    body = draft.step(job).body
+    limited = isinstance(body, Command) and body.concurrency is not None
     new = Job(
         id=derived(job.step, job.index, job.attempt + 1),
         build=job.build,
         step=job.step,
         place=len(draft.jobs(job.build)),
         created_at=draft.at,
-        state=JobState.SCHEDULED,
-        scheduled_at=draft.at,
+        state=JobState.LIMITED if limited else JobState.SCHEDULED,
+        scheduled_at=None if limited else draft.at,
         index=job.index,
         attempt=job.attempt + 1,
     )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.records import Dependency, ManualRetry, RetryRule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP_LIMIT = 200
 
 KEY = re.compile(r"[A-Za-z0-9_\-:.,]{1,100}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -158,6 +163,37 @@ def dependencies(value: object) -> tuple[Dependency, ...]:
     return tuple(found)
 
 
+def slots(value: object) -> int | None:
+    """Return how many jobs of a concurrency group may run at once, None where nothing limits them."""
+    return None if value is None else number(value, least=1, most=10**6)
+
+
+def concurrency_group(value: object) -> str:
+    """Return the name of a concurrency group, nothing where there is none."""
+    name = text(value)
+    if len(name) > GROUP_LIMIT:
+        raise ValueError(f"must be at most {GROUP_LIMIT} characters")
+    return name
+
+
+def concurrency_method(value: object) -> None:
+    """Accept the documented default; the other method is refused by its name."""
+    if value == "eager":
+        raise ValueError("is not implemented by the local Buildkite but for 'ordered'")
+    if value not in (None, "ordered"):
+        raise ValueError("must be 'ordered'")
+
+
+def unpaired(named: Mapping[str, object]) -> list[str]:
+    """Return the faults of a limit without its group, and the reverse. Buildkite: "missing concurrency_group_id"."""
+    pair = ("concurrency", "concurrency_group")
+    return [
+        f"attribute {one!r} needs {other!r} beside it (missing concurrency_group_id)"
+        for one, other in (pair, pair[::-1])
+        if named.get(one) is not None and named.get(other) in (None, "")
+    ]
+
+
 def soft_fail(value: object) -> tuple[int | str, ...]:
     """Return the exit statuses that are forgiven, ``*`` for all."""
     if value in (None, False, "false"):
@@ -193,17 +229,21 @@ def _automatic(value: object) -> tuple[RetryRule, ...]:
 def _rule(entry: object) -> RetryRule:
     if not isinstance(entry, dict) or set(entry) - {"exit_status", "signal", "signal_reason", "limit"}:
         raise ValueError("automatic rules must be maps of exit_status, signal, signal_reason, limit")
-    reason = text(entry.get("signal_reason"))
-    if reason and reason not in SIGNAL_REASONS:
-        raise ValueError(f"signal_reason {reason!r} must be one of {', '.join(SIGNAL_REASONS)}")
-    signal = text(entry.get("signal"))
-    asked = entry.get("exit_status", "*" if not (signal or reason) else None)
+    reasons, signals = _words(entry.get("signal_reason")), _words(entry.get("signal"))
+    for reason in reasons:
+        if reason not in SIGNAL_REASONS:
+            raise ValueError(f"signal_reason {reason!r} must be one of {', '.join(SIGNAL_REASONS)}")
+    asked = entry.get("exit_status", "*" if not (signals or reasons) else None)
     return RetryRule(
         exit_status=() if asked is None else _statuses(asked),
-        signal=signal,
-        signal_reason=reason,
+        signal=signals,
+        signal_reason=reasons,
         limit=number(entry.get("limit", 2), least=0, most=10),
     )
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(text(word) for word in (value if isinstance(value, list) else [value]) if word not in (None, ""))
 
 
 def _statuses(value: object) -> tuple[int | str, ...]:

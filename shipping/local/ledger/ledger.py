@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import AnyCommand, Forget, ForgetPipeline, Note, Put, SetMetaData
+from shipping.local.engine.environment import pipeline_id
 from shipping.local.ledger.annotations import Annotations
 from shipping.local.ledger.artifacts import Artifacts
 from shipping.local.ledger.database import Database
@@ -12,6 +13,7 @@ from shipping.local.ledger.logs import Logs
 from shipping.local.ledger.metadata import MetaData
 from shipping.local.ledger.pipelines import Pipelines, Settings
 from shipping.local.ledger.records import Records
+from shipping.local.ledger.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +32,7 @@ class Ledger:
         self.annotations = Annotations(self.database)
         self.artifacts = Artifacts(self.database)
         self.logs = Logs(self.database)
+        self.registry = Registry(self.database)
 
     def carry_out(self, commands: Iterable[AnyCommand], state: State) -> None:
         """Do what the engine asks, all in one transaction. ``state`` is the one after the event."""
@@ -46,6 +49,7 @@ class Ledger:
                         self.records.forget(build)
                     case ForgetPipeline(slug=slug):
                         self.pipelines.remove(slug)
+                        self.registry.forget_pipeline(slug, pipeline_id(slug))
 
     def close(self) -> None:
         self.database.close()

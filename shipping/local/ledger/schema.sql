@@ -68,3 +68,13 @@ CREATE TABLE IF NOT EXISTS log_chunks (
 -- Lines of the control plane's own, shown behind what the agent sent.
 CREATE TABLE IF NOT EXISTS log_notes (job TEXT NOT NULL, build TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS log_notes_job ON log_notes (job);
+
+-- What the REST API keeps beside builds: clusters, teams, schedules, tokens (by their digest), settings.
+CREATE TABLE IF NOT EXISTS registry (
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  parent TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS registry_parent ON registry (kind, parent);

@@ -21,8 +21,13 @@ from shipping.local.server.rest import agents as rest_agents
 from shipping.local.server.rest import annotations as rest_annotations
 from shipping.local.server.rest import artifacts as rest_artifacts
 from shipping.local.server.rest import builds as rest_builds
+from shipping.local.server.rest import clusters as rest_clusters
 from shipping.local.server.rest import jobs as rest_jobs
+from shipping.local.server.rest import organizations as rest_organizations
 from shipping.local.server.rest import pipelines as rest_pipelines
+from shipping.local.server.rest import schedules as rest_schedules
+from shipping.local.server.rest import teams as rest_teams
+from shipping.local.server.triggered import start_triggered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,7 +37,18 @@ if TYPE_CHECKING:
     from shipping.local.server.plane import Plane
 
 AGENT_API = [sessions, jobs, uploads, metadata, artifacts, agent_annotations, steps, absent]
-REST_API = [rest_builds, rest_jobs, rest_artifacts, rest_annotations, rest_pipelines, rest_agents]
+REST_API = [
+    rest_organizations,
+    rest_pipelines,
+    rest_schedules,
+    rest_builds,
+    rest_jobs,
+    rest_artifacts,
+    rest_annotations,
+    rest_agents,
+    rest_clusters,
+    rest_teams,
+]
 HOSTS = ["127.0.0.1", "localhost"]
 """Other names for this machine are refused: a web page elsewhere may point its own name here (DNS rebinding)."""
 
@@ -42,11 +58,12 @@ def application(plane: Plane) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(_tick(plane))
+        working = [asyncio.create_task(_tick(plane)), asyncio.create_task(start_triggered(plane))]
         yield
-        ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await ticking
+        for task in working:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     app = Starlette(
         routes=[

@@ -11,6 +11,8 @@ from shipping.local.server.page.views import absent
 from shipping.local.server.wire import answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -21,7 +23,7 @@ async def rejected(request: Request, error: Exception) -> Response:
     """The engine or the edge said no, and why."""
     if not isinstance(error, Rejection):
         raise error
-    return _said(request, error.message, error.status)
+    return _said(request, error.message, error.status, [dict(one) for one in error.errors])
 
 
 async def unanswered(request: Request, error: Exception) -> Response:
@@ -36,7 +38,7 @@ async def failed(_: Request, error: Exception) -> Response:
     return answer({"message": f"the local Buildkite failed: {type(error).__name__}: {error}"}, 500)
 
 
-def _said(request: Request, message: str, status: int) -> Response:
+def _said(request: Request, message: str, status: int, errors: Sequence[dict[str, str]] = ()) -> Response:
     if request.url.path.startswith(PROGRAMS):
-        return answer({"message": message}, status)
+        return answer({"message": message} | ({"errors": errors} if errors else {}), status)
     return absent(request, message, status)

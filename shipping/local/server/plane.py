@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shipping.local.engine.commands import StartTriggered
 from shipping.local.engine.events import Restarted, Ticked
 from shipping.local.engine.machine import step
 from shipping.local.server.tokens import Tokens
@@ -42,6 +44,8 @@ class Plane:
         self.shell = shell
         self.pace = pace
         self.tokens = Tokens.of(ledger.settings)
+        self.triggering = asyncio.Event()
+        """Set when a trigger job asks for its build."""
         self.state = ledger.records.load()
         self.apply(Restarted(at=self.now()))
 
@@ -54,6 +58,12 @@ class Plane:
         if commands:
             self.ledger.carry_out(commands, state)
         self.state = state
+        if any(isinstance(command, StartTriggered) for command in commands):
+            self.triggering.set()
+
+    def pipelines(self) -> tuple[str, ...]:
+        """Return the slugs of the pipelines there are."""
+        return tuple(one.slug for one in self.ledger.pipelines.all())
 
     def tick(self) -> None:
         self.apply(Ticked(at=self.now(), lost_after=self.pace.lost_after))

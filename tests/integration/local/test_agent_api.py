@@ -50,11 +50,11 @@ def test_a_refused_upload_says_which_step_and_why(rest: Rest, agent: FakeAgent) 
     rest.start(STEP)
     work = agent.begin()
 
-    refused = work.upload({"label": "ask", "block": "go?"}, {"command": "x", "key": "a"})
+    refused = work.upload({"label": "ask", "block": "go?", "branches": "main"}, {"command": "x", "key": "a"})
 
     assert refused.status == 422
     assert refused.message.splitlines() == [
-        "step 1 ('ask'): attribute 'block' is not implemented by the local Buildkite: no block steps",
+        "step 1 ('ask'): attribute 'branches' is not implemented by the local Buildkite",
         'The key "a" has already been used by another step in this build',
     ]
     assert rest.states() == {"a": "running"}
@@ -274,3 +274,14 @@ def test_an_agent_is_told_to_go(rest: Rest, agent: FakeAgent) -> None:
     assert agent.call("GET", "/ping").json["action"] == "disconnect"
     assert agent.call("POST", "/disconnect").status == 200
     assert rest.call("GET", "/agents").json == []
+
+
+def test_what_newer_agents_and_autoscalers_ask_for(control: ControlInfo, agent: FakeAgent) -> None:
+    """A registration token says whose it is; pausing and metrics are refused by name."""
+    own = f"Token {control.agent_token}"
+
+    assert call(control, "GET", "/v3/token", authorization=own).json["organization_slug"] == "local"
+    assert agent.call("GET", "/token").status == 401
+    for method, path in (("POST", "/pause"), ("POST", "/resume"), ("GET", "/metrics")):
+        answer = agent.call(method, path)
+        assert (answer.status, path[1:] in answer.message) == (422, True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import re
 import stat
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
+from shipping.local.server.app import REST_API
+from shipping.local.server.wire import BODY_LIMIT
 from tests.integration.local.clients import FakeAgent, call, put_form
 
 if TYPE_CHECKING:
@@ -216,33 +219,110 @@ def test_rest_needs_its_bearer_token(control: ControlInfo) -> None:
     assert call(control, "GET", path, authorization=f"Bearer {token}").status == 200
 
 
+def rest_routes() -> set[tuple[str, str]]:
+    """Return every call of the REST API, with names that nothing has."""
+    found = set()
+    for room in REST_API:
+        for route in room.ROUTES:
+            path = re.sub(r"{\w+}", "x", route.path.replace("{organization}", "local"))
+            found |= {(method, path) for method in (route.methods or set()) - {"HEAD"}}
+    return found
+
+
 def test_every_rest_route_asks_for_the_token(control: ControlInfo) -> None:
     """Also those that would say 404: what exists is nobody's business."""
-    job = "/organizations/local/pipelines/p/builds/1/jobs/j"
-    routes = [
-        ("GET", "/builds"),
-        ("GET", "/organizations/local/builds"),
-        ("POST", "/organizations/local/pipelines"),
-        ("PATCH", "/organizations/local/pipelines/p"),
-        ("DELETE", "/organizations/local/pipelines/p"),
-        ("POST", "/organizations/local/pipelines/p/archive"),
-        ("GET", "/organizations/local/pipelines/p/builds"),
-        ("POST", "/organizations/local/pipelines/p/builds"),
-        ("GET", "/organizations/local/pipelines/p/builds/1"),
-        ("PUT", "/organizations/local/pipelines/p/builds/1/cancel"),
-        ("PUT", "/organizations/local/pipelines/p/builds/1/rebuild"),
-        ("GET", "/organizations/local/pipelines/p/builds/1/artifacts"),
-        ("GET", "/organizations/local/pipelines/p/builds/1/annotations"),
-        *(("GET", f"{job}/{what}") for what in ("log", "log.txt", "env", "artifacts", "artifacts/a")),
-        ("GET", f"{job}/artifacts/a/download"),
-        *(("PUT", f"{job}/{what}") for what in ("retry", "cancel", "unblock")),
-        ("DELETE", f"{job}/log"),
-        ("GET", "/organizations/local/agents"),
-        ("GET", "/organizations/local/agents/a"),
-        ("PUT", "/organizations/local/agents/a/stop"),
-    ]
+    routes = rest_routes()
 
     assert {call(control, method, f"/v2{path}").status for method, path in routes} == {401}
+    assert len(routes) > 60
+
+
+def test_every_rest_route_asks_for_a_scope(rest: Rest, control: ControlInfo) -> None:
+    """A token of no scopes can read what it is itself, and nothing else; nothing is changed."""
+    rest.start({"command": "x"})
+    none = f"Bearer {rest.token()}"
+
+    for method, path in sorted(rest_routes() - {("DELETE", "/access-token")}):
+        answer = call(control, method, f"/v2{path}", authorization=none)
+        free = path in {"/meta", "/access-token"} and method == "GET"
+        assert answer.status == (200 if free else 403), (method, path)
+    assert call(control, "GET", "/v2/access-token", authorization=none).json["scopes"] == []
+
+
+def test_a_scope_is_for_what_it_says(rest: Rest, control: ControlInfo) -> None:
+    """Reading pipelines is not writing them; the answer names what is missing."""
+    rest.pipeline()
+    reads = f"Bearer {rest.token('read_pipelines')}"
+    path = "/v2/organizations/local/pipelines/inbox"
+
+    assert call(control, "GET", path, authorization=reads).status == 200
+    for method, what, needed in (
+        ("PATCH", path, "write_pipelines"),
+        ("DELETE", path, "write_pipelines"),
+        ("POST", f"{path}/builds", "write_builds"),
+        ("GET", f"{path}/builds/1/jobs/x/log", "read_build_logs"),
+        ("GET", "/v2/organizations/local/clusters", "read_clusters"),
+    ):
+        answer = call(control, method, what, authorization=reads, body={"description": "taken"})
+        assert (answer.status, needed in answer.message) == (403, True)
+    assert rest.call("GET", "/pipelines/inbox").json["description"] == ""
+
+
+def test_a_revoked_token_is_no_token(rest: Rest, control: ControlInfo) -> None:
+    """A token ends itself; the world's own stays, and only it makes others."""
+    token = f"Bearer {rest.token('read_user', 'write_builds')}"
+    assert call(control, "GET", "/v2/user", authorization=token).status == 200
+    asked = {"description": "more", "scopes": ["write_pipelines"]}
+
+    assert call(control, "POST", "/v2/access-token", authorization=token, body=asked).status == 403
+    assert call(control, "DELETE", "/v2/access-token", authorization=token).status == 204
+    assert call(control, "GET", "/v2/user", authorization=token).status == 401
+    own = f"Bearer {control.api_token}"
+    assert call(control, "DELETE", "/v2/access-token", authorization=own).status == 422
+    assert call(control, "GET", "/v2/user", authorization=own).status == 200
+
+
+def test_tokens_are_for_one_api_only(rest: Rest, agent: FakeAgent, control: ControlInfo) -> None:
+    """An agent's says nothing to REST, REST's nothing to agents, in whatever scheme it comes."""
+    work_path = "/v2/organizations/local/pipelines"
+    for token in (agent.session, control.agent_token):
+        for scheme in ("Bearer", "Token"):
+            assert call(control, "GET", work_path, authorization=f"{scheme} {token}").status == 401
+    for token in (control.api_token, rest.token("write_agents", "write_builds")):
+        for scheme in ("Bearer", "Token"):
+            answer = call(control, "POST", "/v3/register", authorization=f"{scheme} {token}", body={"name": "x"})
+            assert answer.status == 401
+            assert call(control, "GET", "/v3/ping", authorization=f"{scheme} {token}").status == 401
+
+
+def test_rest_bodies_that_are_no_request(rest: Rest, control: ControlInfo) -> None:
+    """Malformed, of another kind, too long: the proper status, and nothing is made of it."""
+    own, path = f"Bearer {control.api_token}", "/v2/organizations/local/pipelines"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    for raw in (b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000):
+        assert call(control, "POST", path, raw=raw, authorization=own).status == 400, raw[:20]
+    assert call(control, "POST", path, raw=b"name=x&repository=r", headers=form, authorization=own).status == 415
+    for body in ({"name": 1}, {"name": "x"}, {"name": "x", "repository": ["r"]}, {"name": "x", "repository": ""}):
+        assert call(control, "POST", path, body=body, authorization=own).status == 422, body
+    assert call(control, "POST", path, raw=b" " * (BODY_LIMIT + 1), authorization=own).status == 413
+    assert rest.call("GET", "/pipelines").json == []
+
+
+def test_rest_paths_lead_nowhere_else(rest: Rest) -> None:
+    """Dots and slashes in a name are no way up; another job's name is not this build's."""
+    rest.pipeline({"command": "x"})
+    rest.pipeline({"command": "x"}, slug="other")
+    rest.build()
+    foreign = rest.build(slug="other")["jobs"][0]["id"]
+
+    for name in ("..", "%2E%2E", "inbox%2F..%2Fother", "..%2F..%2Faccess-token", "%00", "x" * 5000):
+        assert rest.call("GET", f"/pipelines/{name}").status == 404, name[:20]
+    for what in ("log", "env", "artifacts"):
+        assert rest.call("GET", f"/pipelines/inbox/builds/1/jobs/{foreign}/{what}").status == 404
+    assert rest.call("PUT", f"/pipelines/inbox/builds/1/jobs/{foreign}/cancel").status == 404
+    states = {job["state"] for job in rest.read(slug="other")["jobs"]}
+    assert states == {"scheduled"}
 
 
 def test_another_organization_does_not_exist(control: ControlInfo) -> None:

@@ -58,11 +58,11 @@ def test_pipelines_are_created_listed_changed_and_deleted(client: Any) -> None: 
 
 
 def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
-    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go}]"}
+    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go, branches: main}]"}
 
     answer = rest.call("POST", "/pipelines", body)
 
-    assert (answer.status, answer.message.startswith("step 1: attribute 'block'")) == (422, True)
+    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'branches'")) == (422, True)
     assert rest.call("POST", "/pipelines", body | {"configuration": "a: [b"}).status == 422
     assert rest.call("POST", "/pipelines", {"name": "x", "repository": "r", "colour": 1}).status == 422
     assert rest.call("GET", "/pipelines").json == []
@@ -214,16 +214,9 @@ def test_artifacts_annotations_and_agents(client: Any, rest: Rest, agent: FakeAg
 
 
 def test_what_is_not_implemented_is_refused_by_name(client: Any, rest: Rest) -> None:  # noqa: ANN401
-    build = rest.start({"command": "x"})
-    job = build["jobs"][0]["id"]
+    rest.start({"command": "x"})
 
-    actions: tuple[Callable[[], object], ...] = (
-        lambda: client.builds().rebuild_build(WORLD, "inbox", 1),
-        lambda: client.jobs().unblock_job(WORLD, "inbox", 1, job, {}),
-        lambda: client.pipelines().archive_pipeline(WORLD, "inbox"),
-        lambda: client.builds().create_build(WORLD, "inbox", "HEAD", "main", clean_checkout=True),
-        lambda: client.builds().list_all(creator="me"),
-    )
+    actions: tuple[Callable[[], object], ...] = (lambda: client.builds().rebuild_build(WORLD, "inbox", 1),)
     for action in actions:
         with pytest.raises(requests.HTTPError) as caught:
             action()

@@ -80,6 +80,22 @@ def test_a_pipeline_is_uploaded_from_a_file_without_interpolation(stage: Stage) 
     assert not os.path.exists(stage.argv[3])  # noqa: PTH110
 
 
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("buildkite-agent version 3.83.1+x..dirty\n", (3, 83, 1)),
+        ("buildkite-agent version 3.108.0+10400.8c2f6b9, build 10400\n", (3, 108, 0)),
+        ("buildkite-agent version 4.0.0-beta.15\n", (4, 0, 0)),
+    ],
+)
+def test_the_agents_version(stage: Stage, said: str, version: tuple[int, int, int]) -> None:
+    """As releases, builds of one's own and betas say it."""
+    assert stage.agent(out=said).version() == version
+    assert stage.argv == ["--version"]
+    with pytest.raises(InfraError, match="could not read the version"):
+        stage.agent(out="hello").version()
+
+
 @pytest.mark.parametrize("quoted", ['"plan:a"', '\\"plan:a\\"', "'plan:a'"])
 def test_a_key_that_is_taken(stage: Stage, quoted: str) -> None:
     """Told by name: the caller knows whether it was itself."""
@@ -163,6 +179,9 @@ def test_artifacts(stage: Stage, tmp_path: Path) -> None:
 
     assert stage.agent().download_artifacts("a/*", tmp_path / "in", step="shard") is True
     assert stage.argv == ["artifact", "download", "a/*", f"{tmp_path}/in/", "--step", "shard"]
+
+    assert stage.agent().download_artifacts("a/*", tmp_path / "in", retried=True) is True
+    assert stage.argv[-1] == "--include-retried-jobs"
 
     none = "fatal: Failed to download artifacts: No artifacts found for downloading\n"
     assert stage.agent(err=none, code=1).download_artifacts("a/*", tmp_path / "in") is False

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline_gen.clock import ManualClock
 from pipeline_gen.errors import InfraError, Refused, ShipError, UsageError
+from shipping.buildkite.answers import Invalid
 from shipping.buildkite.rest import Rest
 from tests.shipping.buildkite.serving import Answer, Served, serving
 
@@ -198,3 +199,53 @@ def test_logs_as_text(rest: Rest, served: Served) -> None:
 
     assert rest.jobs().get_job_log("acme", "inbox", 7, "j", LogFormat.TEXT) == b'"line"'
     assert served.asked[0].headers["Accept"] == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("user", "organization", "waited"), [("0", "80", 30.0), ("35", "0", 12.0), ("0", "0", 30.0), ("35", "80", 12.0)]
+)
+def test_the_limit_that_was_met_says_how_long(
+    rest: Rest, served: Served, clock: ManualClock, user: str, organization: str, waited: float
+) -> None:
+    """Two limits count every call: the user's and the organization's."""
+    headers = {
+        "RateLimit-User-Remaining": user,
+        "RateLimit-User-Reset": "30",
+        "RateLimit-Remaining": organization,
+        "RateLimit-Reset": "12",
+    }
+    served.answers = [Answer(status=429, headers=headers), Answer()]
+    before = clock.monotonic()
+
+    rest.pipelines().get_pipeline("acme", "inbox")
+
+    assert clock.monotonic() - before == waited
+
+
+def test_a_refused_token_is_told_the_scope(rest: Rest, served: Served) -> None:
+    """By name, for this call."""
+    served.answers = [Answer(status=403, body={"message": "Forbidden"})]
+
+    with pytest.raises(UsageError, match="the scope write_builds"):
+        rest.create_build("acme", "inbox", {"commit": "HEAD"})
+    with pytest.raises(UsageError, match="the scope read_clusters"):
+        list(rest.listed("organizations/acme/clusters"))
+
+
+def test_what_is_wrong_is_told_field_by_field(rest: Rest, served: Served) -> None:
+    errors = [{"field": "name", "code": "has already been taken"}, {"field": "repository", "code": "is missing"}]
+    served.answers = [Answer(status=422, body={"message": "Validation Failed", "errors": errors})]
+
+    with pytest.raises(Invalid, match=r"\(name: has already been taken; repository: is missing\)"):
+        rest.create_pipeline("acme", {"name": "inbox"})
+
+
+def test_calls_that_pybuildkite_does_not_have(rest: Rest, served: Served) -> None:
+    """Lists of any path, page after page; bodies with their nulls."""
+    link = f'<{served.url}/v2/x?page=2>; rel="next"'
+    served.answers = [Answer(body=[{"n": 1}], headers={"Link": link}), Answer(body=[{"n": 2}]), Answer()]
+
+    assert list(rest.listed("organizations/acme/clusters")) == [{"n": 1}, {"n": 2}]
+    rest.call("PUT", "organizations/acme/clusters/c", {"emoji": None})
+    assert served.asked[2].body == {"emoji": None}
+    assert served.asked[0].path == "/v2/organizations/acme/clusters"

@@ -131,10 +131,11 @@ def test_a_python_without_venv(checkout: Checkout) -> None:
     ("env", "said"),
     [
         ({"SHIP_CACHE": ""}, "cannot find a place for the cache: HOME is not set"),
+        ({"SHIP_WHEELS": "/nowhere"}, "cannot find the folder SHIP_WHEELS=/nowhere"),
         ({"SHIP_CACHE": "/proc/none"}, "cannot write to the cache /proc/none"),
     ],
 )
-def test_a_cache_that_cannot_be(checkout: Checkout, env: dict[str, str], said: str) -> None:
+def test_folders_that_cannot_be_used(checkout: Checkout, env: dict[str, str], said: str) -> None:
     checkout.lock()
     checkout.env |= {"SHIP_PYTHON": sys.executable, **env}
 

@@ -98,6 +98,26 @@ async def stop(request: Request) -> Response:
     return answer({})
 
 
+async def token(request: Request) -> Response:
+    """What a registration token is: for whoever has found one."""
+    registering(request)
+    site = plane(request).site
+    return answer(
+        {
+            "uuid": site.organization_id,
+            "description": "Of this local Buildkite",
+            "token_type": "agent",
+            "organization_slug": site.organization,
+            "organization_uuid": site.organization_id,
+        }
+    )
+
+
+async def absent(request: Request) -> Response:
+    """Refuse what newer agents and autoscalers ask for: pausing, and the queues' metrics."""
+    raise Rejection(f"{request.url.path.rpartition('/')[2]} is not implemented by the local Buildkite")
+
+
 def _priority(value: object) -> int:
     return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else 0
 
@@ -109,4 +129,8 @@ ROUTES = [
     Route("/heartbeat", heartbeat, methods=["POST"]),
     Route("/disconnect", disconnect, methods=["POST"]),
     Route("/stop", stop, methods=["POST"]),
+    Route("/token", token, methods=["GET"]),
+    Route("/pause", absent, methods=["POST"]),
+    Route("/resume", absent, methods=["POST"]),
+    Route("/metrics", absent, methods=["GET"]),
 ]

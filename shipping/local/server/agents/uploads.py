@@ -21,7 +21,14 @@ async def upload(request: Request) -> Response:
     told = await fields(request)
     if told.get("replace"):
         raise Rejection("pipeline upload --replace is not implemented by the local Buildkite")
-    world.apply(PipelineUploaded(at=world.now(), job=job.id, uuid=text(told, "uuid"), document=told.get("pipeline")))
+    event = PipelineUploaded(
+        at=world.now(),
+        job=job.id,
+        uuid=text(told, "uuid"),
+        document=told.get("pipeline"),
+        pipelines=world.pipelines(),
+    )
+    world.apply(event)
     return answer({"state": "applied"})
 
 

@@ -13,7 +13,7 @@ from shipping.local.server.moments import duration, moment
 
 if TYPE_CHECKING:
     from shipping.local.engine.environment import Site
-    from shipping.local.engine.records import Build, Job, State, Step
+    from shipping.local.engine.records import Body, Build, Job, State, Step
 
 TONES = {
     "passed": "good",
@@ -151,7 +151,7 @@ def job_row(state: State, build: Build, job: Job, site: Site, now: float) -> Row
     )
 
 
-def _missing_agent(state: State, job: Job, body: Command | Wait | Group) -> str:
+def _missing_agent(state: State, job: Job, body: Body) -> str:
     """Say whom a scheduled job waits for, when no agent that is here may run it."""
     if job.state is not JobState.SCHEDULED or not isinstance(body, Command):
         return ""

@@ -48,6 +48,13 @@ async def stop(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def pause(request: Request) -> Response:
+    """Refuse: an agent here is stopped, not paused."""
+    bearer(request)
+    _agent(request)
+    raise Rejection("pausing and resuming agents is not implemented by the local Buildkite: stop the agent")
+
+
 def _agent(request: Request) -> Agent:
     agent = plane(request).state.agents.get(request.path_params["agent"])
     if agent is None:
@@ -60,4 +67,6 @@ ROUTES = [
     Route(ALL, connected, methods=["GET"]),
     Route(ALL + "/{agent}", get, methods=["GET"]),
     Route(ALL + "/{agent}/stop", stop, methods=["PUT"]),
+    Route(ALL + "/{agent}/pause", pause, methods=["PUT"]),
+    Route(ALL + "/{agent}/resume", pause, methods=["PUT"]),
 ]

@@ -11,7 +11,7 @@ from shipping.local.engine.events import BuildCanceled, BuildCreated
 from shipping.local.engine.records import Author, Build, PullRequest
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.values import variables
-from shipping.local.server.rest import found, told
+from shipping.local.server.rest import found, settings, told
 from shipping.local.server.rest.configuration import document
 from shipping.local.server.rest.paging import paged
 from shipping.local.server.rest.revision import Revision, resolve
@@ -31,10 +31,15 @@ KNOWN = {
     "env",
     "meta_data",
     "author",
+    "clean_checkout",
+    # No pushes make builds here, so no pipeline's branch filter keeps one from being made.
+    "ignore_pipeline_branch_filters",
     "pull_request_base_branch",
     "pull_request_id",
     "pull_request_repository",
     "pull_request_labels",
+    # Ours: at Buildkite only a webhook tells that a pull request is a draft.
+    "pull_request_draft",
 }
 
 
@@ -42,6 +47,7 @@ async def create(request: Request) -> Response:
     """Create a build of a commit; HEAD is the branch's tip."""
     bearer(request)
     world, pipeline = plane(request), found.pipeline(request)
+    settings.refuse_archived(world, pipeline)
     asked = {name: value for name, value in (await fields(request)).items() if value is not None}
     for name in asked.keys() - KNOWN:
         raise Rejection(f"build attribute {name!r} is not implemented by the local Buildkite")
@@ -57,9 +63,10 @@ async def create(request: Request) -> Response:
         commit=revision.commit,
         message=revision.message,
         author=_author(asked.get("author")),
-        env=_map(asked, "env"),
+        env=_map(asked, "env") | ({"BUILDKITE_CLEAN_CHECKOUT": "true"} if _flag(asked, "clean_checkout") else {}),
         meta_data=_map(asked, "meta_data"),
         pull_request=_pull_request(asked),
+        pipelines=world.pipelines(),
     )
     world.apply(event)
     return answer(told.build(world, world.state.builds[event.id]), 201)
@@ -80,15 +87,27 @@ def _author(asked: object) -> Author:
     return Author(name=text(asked, "name", Author().name), email=text(asked, "email", Author().email))
 
 
+def _flag(asked: dict[str, Any], name: str) -> bool:
+    value = asked.get(name, False)
+    if not isinstance(value, bool):
+        raise Rejection(f"{name!r} must be true or false")
+    return value
+
+
 def _pull_request(asked: dict[str, Any]) -> PullRequest | None:
     if "pull_request_id" not in asked:
         return None
-    labels = asked.get("pull_request_labels") or ()
+    number, labels = asked["pull_request_id"], asked.get("pull_request_labels") or []
+    if isinstance(number, bool) or not str(number).isascii() or not str(number).isdigit():
+        raise Rejection(f"'pull_request_id' must be a number, not {number!r}")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise Rejection("'pull_request_labels' must be a list of strings")
     return PullRequest(
-        id=str(asked["pull_request_id"]),
+        id=str(number),
         base_branch=text(asked, "pull_request_base_branch", ""),
         repository=text(asked, "pull_request_repository", ""),
-        labels=tuple(str(label) for label in labels),
+        labels=tuple(labels),
+        draft=_flag(asked, "pull_request_draft"),
     )
 
 
@@ -108,8 +127,6 @@ async def of_pipeline(request: Request) -> Response:
 def _list(request: Request, wanted: Callable[[Build], bool]) -> Response:
     """Answer with the builds, newest first, that all filters let through."""
     world, asked = plane(request), request.query_params
-    if "creator" in asked:
-        raise Rejection("builds cannot be listed by 'creator': not implemented by the local Buildkite")
     retried = asked.get("include_retried_jobs", "").lower() == "true"
     builds = [one for one in reversed(tuple(world.state.builds.values())) if wanted(one) and _passes(one, asked)]
     for name, value in asked.multi_items():
@@ -124,15 +141,18 @@ def _passes(build: Build, asked: QueryParams) -> bool:
     if "finished" in states:
         states |= told.ANY_FINISHED
     branches = asked.getlist("branch") + asked.getlist("branch[]")
+    commits = asked.getlist("commit") + asked.getlist("commit[]")
     times = (
         ("created_from", build.created_at, 1),
         ("created_to", build.created_at, -1),
         ("finished_from", build.finished_at, 1),
     )
     return (
-        (not states or build.state in states)
+        (not states or not states.isdisjoint({build.state, build.blocked_state or build.state}))
         and (not branches or build.branch in branches)
-        and (not asked.get("commit") or build.commit == asked["commit"])
+        and (not commits or build.commit in commits)
+        # The id by which `told` names who made the build.
+        and (not asked.get("creator") or asked["creator"] == build.author.email)
         and all(_in_time(asked[name], at, sign) for name, at, sign in times if name in asked)
     )
 

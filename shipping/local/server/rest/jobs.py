@@ -1,4 +1,4 @@
-"""Jobs: log, environment, retry, cancel."""
+"""Jobs: log, environment, retry, cancel, unblock."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shipping.local.engine.environment import job_env
-from shipping.local.engine.events import JobCanceled, JobRetried
-from shipping.local.engine.records import ENDED
+from shipping.local.engine.events import JobCanceled, JobRetried, JobUnblocked
+from shipping.local.engine.records import ENDED, Author
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.values import scalar
 from shipping.local.server.page.logs import as_html, without_marks
 from shipping.local.server.rest import found, told
-from shipping.local.server.wire import answer, bearer, plane
+from shipping.local.server.wire import answer, bearer, fields, plane
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from shipping.local.server.plane import Plane
 
 
 async def log(request: Request) -> Response:
@@ -69,10 +72,42 @@ async def cancel(request: Request) -> Response:
 
 
 async def unblock(request: Request) -> Response:
-    """Refuse: there are no block steps here."""
+    """Unblock a block or input step with the answers to its fields."""
     bearer(request)
-    found.job(request)
-    raise Rejection("unblocking is not implemented by the local Buildkite: there are no block steps")
+    job, world = found.job(request), plane(request)
+    asked = await fields(request)
+    event = JobUnblocked(
+        at=world.now(), job=job.id, fields=_answers(asked.get("fields")), by=_person(world, asked.get("unblocker"))
+    )
+    world.apply(event)
+    return answer(told.job(world, found.build(request), found.job(request)))
+
+
+def _answers(given: object) -> dict[str, str | tuple[str, ...]]:
+    """Return the fields as the engine takes them: text, or several values."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise Rejection("'fields' must be a map of keys to values")
+    try:
+        return {
+            str(key): tuple(scalar(one) for one in value) if isinstance(value, list) else scalar(value)
+            for key, value in given.items()
+        }
+    except ValueError as error:
+        raise Rejection(f"'fields': {error}") from None
+
+
+def _person(world: Plane, wanted: object) -> Author:
+    """Return who unblocks: the one who calls, or somebody known here by the id (see `told.person`)."""
+    known = {one.email: one for one in (*(build.author for build in world.state.builds.values()), Author())}
+    # The one user whom the API itself tells of.
+    known[world.site.organization_id] = Author()
+    if wanted is None:
+        return Author()
+    if not isinstance(wanted, str) or wanted not in known:
+        raise Rejection("Unblocker is not a valid user id for this organization")
+    return known[wanted]
 
 
 ONE = "/organizations/{organization}/pipelines/{pipeline}/builds/{number}/jobs/{job}"

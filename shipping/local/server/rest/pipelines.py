@@ -1,4 +1,4 @@
-"""Pipelines: create, list, get, update, delete."""
+"""Pipelines: create, list, get, update, archive, delete."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from shipping.local.engine.environment import pipeline_id
 from shipping.local.engine.events import PipelineDeleted
 from shipping.local.engine.expand import Origin, expand
 from shipping.local.engine.records import Pipeline
-from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.rejection import Rejection, invalid
 from shipping.local.engine.values import variables
-from shipping.local.server.rest import found, told
+from shipping.local.server.moments import moment
+from shipping.local.server.rest import access, found, kept, settings, teams, told
 from shipping.local.server.rest.configuration import UPLOAD, document, of_visual_steps
 from shipping.local.server.rest.paging import paged
 from shipping.local.server.wire import answer, bearer, fields, plane, text
@@ -24,49 +25,54 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 KNOWN = {"name", "slug", "repository", "configuration", "steps", "default_branch", "env", "description"}
-WITHOUT_EFFECT = {
-    "provider_settings",
-    "visibility",
-    "team_uuids",
-    "cluster_id",
-    "tags",
-    "branch_configuration",
-    "skip_queued_branch_builds",
-    "skip_queued_branch_builds_filter",
-    "cancel_running_branch_builds",
-    "cancel_running_branch_builds_filter",
-}
-"""Accepted and without effect here: they say which pushes make builds and who may see them; here only REST makes builds."""
+SKIPPING = ("skip_queued_branch_builds", "cancel_running_branch_builds")
+NULLABLE = settings.FIELDS | set(SKIPPING) | {f"{name}_filter" for name in SKIPPING}
+FILTERS = ("name", "repository")
 
 
 async def create(request: Request) -> Response:
     """Create a pipeline; its steps are checked as an upload's are."""
     bearer(request)
     world, asked = plane(request), await _asked(request)
-    name = text(asked, "name")
-    slug = text(asked, "slug", "") or _slug(name)
+    name = kept.required(asked, "name")
+    slug = kept.words(asked, "slug") or _slug(name)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
-        raise Rejection(f"'slug' {slug!r} must be lower-case letters and digits, joined by hyphens")
+        raise invalid("slug", f"{slug!r} must be lower-case letters and digits, joined by hyphens")
     if world.ledger.pipelines.get(slug) is not None:
-        raise Rejection(f"A pipeline with the slug {slug!r} exists already")
-    pipeline = Pipeline(
+        raise invalid("name", f"has already been taken: there is a pipeline {slug!r}")
+    fresh = Pipeline(
         id=pipeline_id(slug),
         slug=slug,
         name=name,
-        repository=text(asked, "repository"),
+        repository=kept.required(asked, "repository"),
         configuration=UPLOAD,
         created_at=world.now(),
     )
-    world.ledger.pipelines.put(_changed(pipeline, asked))
-    return answer(told.pipeline(world, _changed(pipeline, asked)), 201)
+    pipeline, kept_settings = _changed(fresh, asked), settings.changed(world, slug, asked)
+    allowed = access.of_teams(world, asked)
+    with world.ledger.database.transaction():
+        world.ledger.pipelines.put(pipeline)
+        world.ledger.registry.put("settings", slug, kept_settings)
+        for team, level in allowed.items():
+            teams.let(world, team, pipeline, level)
+    return answer(told.pipeline(world, pipeline), 201)
 
 
 async def update(request: Request) -> Response:
     """Change what is named, keep the rest."""
     bearer(request)
-    pipeline = _changed(found.pipeline(request), await _asked(request))
-    plane(request).ledger.pipelines.put(pipeline)
-    return answer(told.pipeline(plane(request), pipeline))
+    world, before, asked = plane(request), found.pipeline(request), await _asked(request)
+    settings.refuse_archived(world, before)
+    if asked.keys() & {"teams", "team_uuids"}:
+        raise invalid("teams", "of a pipeline that exists are changed below /teams")
+    slug = asked.get("slug") or (_slug(str(asked["name"])) if asked.get("name") else before.slug)
+    if slug != before.slug:
+        raise invalid("slug", f"would change to {slug!r}: not implemented by the local Buildkite")
+    pipeline, kept_settings = _changed(before, asked), settings.changed(world, slug, asked)
+    with world.ledger.database.transaction():
+        world.ledger.pipelines.put(pipeline)
+        world.ledger.registry.put("settings", slug, kept_settings)
+    return answer(told.pipeline(world, pipeline))
 
 
 async def get(request: Request) -> Response:
@@ -76,10 +82,15 @@ async def get(request: Request) -> Response:
 
 
 async def everything(request: Request) -> Response:
-    """List the pipelines."""
+    """List the pipelines; ``name`` and ``repository`` filter by a part, whatever its case."""
     bearer(request)
-    world = plane(request)
-    return paged(request, world.ledger.pipelines.all(), lambda one: told.pipeline(world, one))
+    world, asked = plane(request), request.query_params
+    pipelines = [
+        one
+        for one in world.ledger.pipelines.all()
+        if all(asked[name].lower() in str(getattr(one, name)).lower() for name in FILTERS if name in asked)
+    ]
+    return paged(request, pipelines, lambda one: told.pipeline(world, one))
 
 
 async def delete(request: Request) -> Response:
@@ -95,17 +106,31 @@ async def delete(request: Request) -> Response:
 
 
 async def archive(request: Request) -> Response:
-    """Refuse: a pipeline here is deleted, not archived."""
+    """Make a pipeline read-only: no builds, no changes. What there is stays."""
+    return _archived(request, at=moment(plane(request).now()))
+
+
+async def unarchive(request: Request) -> Response:
+    """Let an archived pipeline build and change again."""
+    return _archived(request, at=None)
+
+
+def _archived(request: Request, *, at: str | None) -> Response:
     bearer(request)
-    found.pipeline(request)
-    raise Rejection("archiving a pipeline is not implemented by the local Buildkite; delete it")
+    world, pipeline = plane(request), found.pipeline(request)
+    before = settings.shown(world, pipeline.slug)["archived_at"]
+    if (before is None) is (at is None):
+        raise Rejection(f"Pipeline could not be {'un' if at is None else ''}archived.")
+    now = (world.ledger.registry.get("settings", pipeline.slug) or {}) | {"archived_at": at}
+    world.ledger.registry.put("settings", pipeline.slug, now)
+    return answer(told.pipeline(world, pipeline))
 
 
 async def _asked(request: Request) -> dict[str, Any]:
-    asked = {name: value for name, value in (await fields(request)).items() if value is not None}
-    for name in asked.keys() - KNOWN - WITHOUT_EFFECT:
-        raise Rejection(f"pipeline attribute {name!r} is not implemented by the local Buildkite")
-    return asked
+    """Return the request's fields: those of the settings with their nulls, the others without."""
+    asked = await fields(request)
+    kept.only(asked, KNOWN | NULLABLE)
+    return {name: value for name, value in asked.items() if value is not None or name in NULLABLE}
 
 
 def _changed(pipeline: Pipeline, asked: dict[str, Any]) -> Pipeline:
@@ -128,7 +153,19 @@ def _changed(pipeline: Pipeline, asked: dict[str, Any]) -> Pipeline:
         repository=text(asked, "repository", pipeline.repository),
         default_branch=text(asked, "default_branch", pipeline.default_branch),
         description=text(asked, "description", pipeline.description),
+        **_skipping(asked),
     )
+
+
+def _skipping(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return which older builds of a branch a new one replaces, as far as it is asked for; a null is "none"."""
+    found: dict[str, Any] = {}
+    for name in SKIPPING:
+        if name in asked:
+            found[name] = asked[name] is not None and kept.yes(asked, name, default=False)
+        if f"{name}_filter" in asked:
+            found[f"{name}_filter"] = kept.words(asked, f"{name}_filter") or ""
+    return found
 
 
 def _slug(name: str) -> str:
@@ -143,5 +180,5 @@ ROUTES = [
     Route(ALL + "/{pipeline}", update, methods=["PATCH"]),
     Route(ALL + "/{pipeline}", delete, methods=["DELETE"]),
     Route(ALL + "/{pipeline}/archive", archive, methods=["POST"]),
-    Route(ALL + "/{pipeline}/unarchive", archive, methods=["POST"]),
+    Route(ALL + "/{pipeline}/unarchive", unarchive, methods=["POST"]),
 ]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.environment import job_name
-from shipping.local.engine.records import AgentState, Command, JobState
+from shipping.local.engine.records import AgentState, Block, Command, Input, JobState, Trigger, Wait, latest
+from shipping.local.engine.rollup import is_blocked
 from shipping.local.server.moments import moment
+from shipping.local.server.rest import settings
 
 if TYPE_CHECKING:
-    from shipping.local.engine.records import Agent, Build, Job, Pipeline, PullRequest
+    from shipping.local.engine.records import Agent, Author, Build, Job, Pipeline, PullRequest, Step
     from shipping.local.server.plane import Plane
 
+TYPES = {Command: "script", Wait: "waiter", Block: "manual", Input: "manual", Trigger: "trigger"}
 ANY_FINISHED = frozenset({"passed", "failed", "blocked", "canceled"})
 
 
@@ -37,8 +41,11 @@ def pipeline(world: Plane, told: Pipeline) -> dict[str, Any]:
         "configuration": told.configuration,
         "env": dict(told.env),
         "created_at": moment(told.created_at),
-        "archived_at": None,
-        "provider": {"id": "git", "settings": {}},
+        "skip_queued_branch_builds": told.skip_queued_branch_builds,
+        "skip_queued_branch_builds_filter": told.skip_queued_branch_builds_filter or None,
+        "cancel_running_branch_builds": told.cancel_running_branch_builds,
+        "cancel_running_branch_builds_filter": told.cancel_running_branch_builds_filter or None,
+        **settings.shown(world, told.slug),
         "scheduled_builds_count": sum(build.state == "scheduled" for build in builds),
         "running_builds_count": sum(build.state in ("running", "failing") for build in builds),
         "scheduled_jobs_count": sum(state is JobState.SCHEDULED for state in states),
@@ -54,14 +61,13 @@ def build(world: Plane, told: Build, *, retried: bool = False) -> dict[str, Any]
         (one for one in world.state.jobs[told.id].values() if retried or one.retried_in is None),
         key=lambda one: (place[one.step], one.index, one.attempt),
     )
-    person = {"id": told.author.email, "name": told.author.name, "email": told.author.email, "avatar_url": None}
     return {
         "id": told.id,
         "number": told.number,
         "url": api(world, "pipelines", told.pipeline.slug, "builds", told.number),
         "web_url": world.site.build_url(told),
-        "state": told.state,
-        "blocked": False,
+        "state": told.blocked_state or told.state,
+        "blocked": is_blocked(latest(world.state.jobs[told.id])),
         "message": told.message,
         "commit": told.commit,
         "branch": told.branch,
@@ -69,7 +75,7 @@ def build(world: Plane, told: Build, *, retried: bool = False) -> dict[str, Any]
         "env": dict(told.env),
         "source": told.source,
         "author": {"name": told.author.name, "email": told.author.email},
-        "creator": person,
+        "creator": person(told.author),
         "created_at": moment(told.created_at),
         "scheduled_at": moment(told.created_at),
         "started_at": moment(told.started_at),
@@ -77,29 +83,86 @@ def build(world: Plane, told: Build, *, retried: bool = False) -> dict[str, Any]
         "meta_data": world.ledger.meta_data.all(told.id),
         "pull_request": _pull_request(told.pull_request),
         "rebuilt_from": None,
-        "triggered_from": None,
+        "triggered_from": _triggered_from(told),
         "pipeline": pipeline(world, told.pipeline),
         "jobs": [job(world, told, one) for one in jobs],
     }
 
 
 def job(world: Plane, of: Build, told: Job) -> dict[str, Any]:
-    """Return one job; a wait has no more than its state."""
+    """Return one job as its kind is told; a wait has no more than its state."""
     step = world.state.steps[of.id][told.step]
     group = world.state.steps[of.id][step.group] if step.group else None
     own = {
         "id": told.id,
-        "type": "script" if isinstance(step.body, Command) else "waiter",
+        "type": TYPES[type(step.body)],
         "name": job_name(step, told) or None,
         "step_key": step.key,
         "step": {"id": step.id},
         "group_key": group.key if group else None,
-        "state": told.state,
+        # Buildkite's REST API knows no other word for a job that its concurrency group holds back.
+        "state": JobState.SCHEDULED if told.state is JobState.LIMITED else told.state,
         "web_url": f"{world.site.build_url(of)}#{told.id}",
         "created_at": moment(told.created_at),
         "finished_at": moment(told.finished_at),
     }
-    return own | _work(world, of, told, step.body) if isinstance(step.body, Command) else own
+    match step.body:
+        case Command():
+            return own | _work(world, of, told, step.body)
+        case Block() | Input():
+            return own | _asked(world, of, told, step)
+        case Trigger():
+            return own | _trigger(world, told, step.body)
+    return own
+
+
+def _asked(world: Plane, of: Build, told: Job, step: Step) -> dict[str, Any]:
+    """Return what a block or input has more. Its fields, prompt and teams are ours to tell: Buildkite's API has none."""
+    body, by = step.body, told.unblocker
+    if not isinstance(body, Block | Input):
+        raise TypeError(step.id)
+    return {
+        "label": job_name(step, told) or None,
+        "unblockable": told.state is JobState.BLOCKED and of.canceled_at is None,
+        "unblock_url": api(world, "pipelines", of.pipeline.slug, "builds", of.number, "jobs", told.id, "unblock"),
+        "unblocked_by": None if by is None else person(by),
+        "unblocked_at": moment(told.finished_at) if by is not None else None,
+        "prompt": body.prompt or None,
+        "fields": [asdict(one) for one in body.fields],
+        "allowed_teams": list(body.allowed_teams),
+    }
+
+
+def _trigger(world: Plane, told: Job, body: Trigger) -> dict[str, Any]:
+    made = world.state.builds.get(told.triggered or "")
+    return {
+        "async": body.asynchronous,
+        "soft_failed": told.soft_failed,
+        "scheduled_at": moment(told.scheduled_at),
+        "started_at": moment(told.started_at),
+        "parallel_group_index": told.index if body.parallelism is not None else None,
+        "parallel_group_total": body.parallelism,
+        "triggered_build": None
+        if made is None
+        else {
+            "id": made.id,
+            "number": made.number,
+            "url": api(world, "pipelines", made.pipeline.slug, "builds", made.number),
+            "web_url": world.site.build_url(made),
+        },
+    }
+
+
+def _triggered_from(told: Build) -> dict[str, Any] | None:
+    above = told.triggered_from
+    if above is None:
+        return None
+    return {"build_id": above.build, "build_number": above.number, "build_pipeline_slug": above.pipeline}
+
+
+def person(told: Author) -> dict[str, Any]:
+    """Return a person; their id is their address: there are no accounts here."""
+    return {"id": told.email, "name": told.name, "email": told.email, "avatar_url": None}
 
 
 def _work(world: Plane, of: Build, told: Job, body: Command) -> dict[str, Any]:
@@ -155,4 +218,12 @@ def agent(world: Plane, told: Agent) -> dict[str, Any]:
 
 
 def _pull_request(told: PullRequest | None) -> dict[str, Any] | None:
-    return None if told is None else {"id": told.id, "base": told.base_branch, "repository": told.repository}
+    if told is None:
+        return None
+    return {
+        "id": told.id,
+        "base": told.base_branch,
+        "repository": told.repository,
+        "labels": list(told.labels),
+        "draft": told.draft,
+    }

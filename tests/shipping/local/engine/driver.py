@@ -86,6 +86,9 @@ class Driver:
             events.PipelineUploaded(at=self.at, job=job.id, uuid=self.draw(), document={"steps": list(steps), **top})
         )
 
+    def unblock(self, key: str, **fields: str | tuple[str, ...]) -> None:
+        self.apply(events.JobUnblocked(at=self.at, job=self.jobs(key)[-1].id, fields=fields, by=Author(name="Ann")))
+
     def drain(self, agent: str, fails: Mapping[str, int] | None = None) -> list[str]:
         """Run jobs until there are none; return their keys in order. ``fails`` gives exit statuses by key."""
         ran = []

@@ -31,6 +31,14 @@ def retried(*rules: dict[str, Any]) -> Driver:
         ({"signal_reason": "none"}, 2, {}, True),
         ({"exit_status": 2, "signal_reason": "agent_stop"}, 2, {}, False),
         ({"exit_status": "*", "limit": 0}, 1, {}, False),
+        ({"signal": "sigkill"}, 137, {"signal": "KILL"}, True),
+        ({"signal": ["TERM", "kill"]}, 137, {"signal": "SIGKILL"}, True),
+        ({"signal": ["TERM", "INT"]}, 137, {"signal": "SIGKILL"}, False),
+        ({"signal": ["none", "TERM"]}, 137, {}, True),
+        ({"signal": "*", "exit_status": -1}, -1, {}, True),
+        ({"signal_reason": ["agent_stop", "none"]}, 1, {}, True),
+        ({"signal_reason": ["agent_stop", "agent_refused"]}, -1, {"signal_reason": "process_run_error"}, False),
+        ({"exit_status": [0, 1]}, 0, {}, False),
     ],
 )
 def test_which_ends_a_rule_matches(rule: dict[str, Any], exit_status: int, how: dict[str, str], again: bool) -> None:  # noqa: FBT001 - a table
@@ -145,5 +153,5 @@ def test_a_step_may_forbid_retries_by_hand(manual: object, exit_status: int, mes
 def test_what_still_runs_cannot_be_retried() -> None:
     drive = Driver().create(command("a"))
 
-    with pytest.raises(Rejection, match="only finished command jobs"):
+    with pytest.raises(Rejection, match="Only failed, timed out or canceled jobs can be retried"):
         drive.apply(events.JobRetried(at=drive.at, job=drive.jobs("a")[0].id))

@@ -1,0 +1,124 @@
+"""What a block or input asks a person: read from its document, and an answer checked against it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline_gen.errors import nearest
+from shipping.local.engine import values
+from shipping.local.engine.records import Field, Option
+from shipping.local.engine.rejection import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+KEY = re.compile(r"[A-Za-z0-9/_-]{1,100}")
+TEXT = frozenset({"text", "key", "hint", "required", "default", "format"})
+SELECT = frozenset({"select", "key", "hint", "required", "default", "options", "multiple"})
+VALUE_LIMIT = 100 * 1024
+"""Bytes: an answer becomes meta-data, and may not be longer than that."""
+
+
+def read(value: object) -> tuple[Field, ...]:
+    """Return the fields that a step asks for; raises ValueError with what is wrong with the first wrong one."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ValueError("must be a list of text and select fields")
+    found = tuple(_field(one) for one in value)
+    keys = [one.key for one in found]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"must have each key once: {key!r} comes again")
+    return found
+
+
+def _field(told: Mapping[str, Any]) -> Field:
+    kind = "select" if "select" in told or "options" in told else "text"
+    key = told.get("key")
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        raise ValueError(f"need keys of letters, digits, slashes, dashes or underscores: {key!r} is none")
+    known = SELECT if kind == "select" else TEXT
+    for name in told:
+        if name not in known:
+            raise ValueError(f"of kind {kind} have no {name!r} (field {key!r}){nearest(str(name), sorted(known))}")
+    multiple = values.flag(told.get("multiple"))
+    return Field(
+        kind=kind,
+        key=key,
+        label=values.text(told.get(kind)) or key,
+        hint=values.text(told.get("hint")),
+        required=values.flag(told.get("required", True)),
+        default=_default(told.get("default"), multiple=multiple),
+        format=_format(told.get("format")),
+        options=_options(key, told.get("options")) if kind == "select" else (),
+        multiple=multiple,
+    )
+
+
+def _default(value: object, *, multiple: bool) -> str | tuple[str, ...]:
+    if isinstance(value, list):
+        if not multiple:
+            raise ValueError("have several defaults only where 'multiple' is true")
+        return tuple(values.scalar(one) for one in value)
+    return values.scalar(value)
+
+
+def _format(value: object) -> str:
+    pattern = values.text(value)
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"need a regular expression for 'format': {pattern!r} is none ({error})") from None
+    return pattern
+
+
+def _options(key: str, value: object) -> tuple[Option, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"of kind select need at least one of 'options' (field {key!r})")
+    found = []
+    for one in value:
+        if not isinstance(one, dict) or not {"label", "value"} <= set(one):
+            raise ValueError(f"of kind select need a label and a value for each of 'options' (field {key!r})")
+        found.append(Option(label=values.scalar(one["label"]), value=values.scalar(one["value"])))
+    return tuple(found)
+
+
+def answers(asked: Sequence[Field], given: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
+    """Return the meta-data that an answer makes: one key per field, the empty ones too, several values joined by lines.
+
+    Raises Rejection with every fault. A default is what a form begins with, not what is taken where nothing is given.
+    """
+    keys = [one.key for one in asked]
+    faults = [f"field {key!r} is not asked for{nearest(key, keys)}" for key in given if key not in keys]
+    found: dict[str, str] = {}
+    for one in asked:
+        try:
+            found[one.key] = _answer(one, given.get(one.key, ""))
+        except ValueError as error:
+            faults.append(f"field {one.key!r} {error}")
+    if faults:
+        raise Rejection("\n".join(faults))
+    return found
+
+
+def _answer(asked: Field, given: str | tuple[str, ...]) -> str:
+    several = (given,) if isinstance(given, str) else given
+    lines = [one.replace("\r\n", "\n").replace("\r", "\n") for one in dict.fromkeys(several) if one]
+    if not lines:
+        if asked.required:
+            raise ValueError("is required")
+        return ""
+    if len(lines) > 1 and not asked.multiple:
+        raise ValueError(f"takes one value, not {len(lines)}")
+    joined = "\n".join(lines)
+    if len(joined.encode()) > VALUE_LIMIT:
+        raise ValueError(f"is longer than {VALUE_LIMIT} bytes")
+    options = [option.value for option in asked.options]
+    for line in lines:
+        if asked.kind == "select" and line not in options:
+            raise ValueError(f"must be one of {', '.join(options)}, not {line!r}")
+        if asked.format and not re.fullmatch(asked.format, line):
+            raise ValueError(f"must match {asked.format!r}, and {line!r} does not")
+    return joined
