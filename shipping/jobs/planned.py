@@ -13,6 +13,7 @@ from shipping.testrun.history import flaky_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pipeline_gen.config import Suite
     from pipeline_gen.plan import Plan
@@ -39,6 +40,19 @@ class Planned:
                 f"cannot find the suite {name!r} in the plan, which has {known}{nearest(name, self.plan.suites)}"
             )
         return suite, test_plan
+
+    def hand_in(self, context: JobContext, key: str, body: bytes, folder: Path, pattern: str) -> bool:
+        """Keep a body, and show files of ``folder`` on the build's page; False where the key holds another body.
+
+        Where both are artifacts they go together: shards end at about the same time, and Buildkite counts the calls.
+        """
+        if isinstance(self.store, ArtifactStore):
+            self.store.create_among(key, body, folder, pattern)
+            return True
+        if not self.store.create(key, body):
+            return False
+        tell(context, f"upload {pattern!r}", lambda: context.agent.upload_artifacts(pattern, cwd=folder))
+        return True
 
 
 def planned(context: JobContext) -> Planned:
