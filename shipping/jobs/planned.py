@@ -65,9 +65,20 @@ def planned(context: JobContext) -> Planned:
             hint="these steps are made by: ship pipeline upload",
         )
     bucket = configuration.get("bucket")
-    store = context.bucket(bucket) if bucket else ArtifactStore(context.agent)
+    store = context.bucket(bucket) if bucket else _artifacts(context, configuration["plan"])
     plan = read_plan(store, configuration["plan"], configuration["digest"])
     return Planned(plan=plan, digest=configuration["digest"], store=store, configuration=configuration)
+
+
+def _artifacts(context: JobContext, plan_key: str) -> ArtifactStore:
+    """Return the store of a build without a bucket.
+
+    Raises InfraError where the plan is not in it: it was kept before this step was uploaded, so a later look will find it.
+    """
+    store = ArtifactStore(context.agent)
+    if store.get(plan_key) is None:
+        raise InfraError(f"could not find the plan {plan_key!r} among the artifacts of this build")
+    return store
 
 
 def must_be_checked_out(context: JobContext, plan: Plan) -> None:
