@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 LINES = 20
 LOST = -1
 ATTEMPTS = 10
+CHILD, CHILD_JOBS = "triggered", 4
 
 # Each attempt writes one line in one write: that is its effect. Then it says LINES numbered lines into its log.
 JOB = """#!/bin/sh
@@ -52,6 +53,11 @@ def configuration() -> str:
     return json.dumps({"steps": [step("up-0")]})
 
 
+def child() -> str:
+    """Return the steps of the pipeline that is triggered."""
+    return json.dumps({"steps": [*jobs("k", CHILD_JOBS - 1), {"wait": None}, step("flaky-k")]})
+
+
 def first() -> list[Any]:
     """Return the first document: parallel, flaky, soft-failing, limited and uploading steps, waits between some of them."""
     return [
@@ -64,6 +70,9 @@ def first() -> list[Any]:
         *(step(f"limited-{number}", concurrency=1, concurrency_group="soak") for number in range(5)),
         {"wait": None, "continue_on_failure": True},
         *jobs("f", 11),
+        # The agent fills in the variable: the triggered builds write down what they do in the same file.
+        {"trigger": CHILD, "label": "sync", "build": {"env": {"EFFECTS": "$EFFECTS"}}},
+        {"trigger": CHILD, "label": "async", "async": True, "build": {"env": {"EFFECTS": "$EFFECTS"}}},
         step("last", depends_on=["f-0", "up-1"]),
     ]
 

@@ -49,6 +49,8 @@ def offer(draft: Draft, event: AgentPinged) -> None:
 
 
 def _candidates(draft: Draft, agent: Agent) -> Iterator[Job]:
+    # Most jobs of a build ask for the same agents: one answer per set of rules is enough.
+    fits: dict[tuple[str, ...], bool] = {}
     for build in draft.unfinished():
         for job in draft.jobs(build.id).values():
             if job.state is JobState.SCHEDULED:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shipping.local.engine import attributes, bodies, filters, matrix, values
+from shipping.local.engine import attributes, bodies, filters, matrix, notices, values
 from shipping.local.engine.conditions import condition, facts
 from shipping.local.engine.draft import derived
 from shipping.local.engine.records import Body, Build, Command, Group, Step, Wait, shares
@@ -90,7 +90,7 @@ class _Reader:
         steps: list[Step] = []
         for place, raw in enumerate(document.get("steps", []), 1):
             steps += self.step(f"step {place}", raw, None)
-        return Expanded(steps=tuple(steps), env=env, notify=_notify(document))
+        return Expanded(steps=tuple(steps), env=env, notify=self.read("pipeline", document, "notify", notices.of_build))
 
     def step(self, where: str, raw: object, group: Step | None) -> list[Step]:
         if isinstance(raw, str):
@@ -200,7 +200,7 @@ class _Reader:
             depends_on=self.read(where, named, "depends_on", values.dependencies) if "depends_on" in named else None,
             allow_dependency_failure=self.read(where, named, "allow_dependency_failure", values.flag),
             queued_at=self.origin.queued_at,
-            notify=_notify(named),
+            notify=self.read(where, named, "notify", notices.of_step),
             condition=str(named.get("if") or "").strip(),
             omitted=omission.state,
             reason=omission.reason,
@@ -249,11 +249,6 @@ def _called(named: Mapping[str, Any]) -> str:
     names = (named.get(word) for word in ("key", "label", "group", "block", "input", "trigger"))
     name = next((name for name in names if name), None)
     return f" ({name!r})" if isinstance(name, str) else ""
-
-
-def _notify(named: Mapping[str, Any]) -> tuple[Any, ...]:
-    wanted = named.get("notify")
-    return tuple(wanted) if isinstance(wanted, list) else () if wanted is None else (wanted,)
 
 
 def _parallelism(value: object) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Block, Input, Wait
+from shipping.local.engine.records import Block, Group, Input, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,6 +61,9 @@ class Needs:
         for owner in (step, group):
             for dependency in (owner.depends_on or ()) if owner else ():
                 yield from self._whole(dependency.step, step)
+        if isinstance(step.body, Group):
+            # Who waits for a group waits for its steps, but for the inputs: where those count, they are named.
+            yield from (child for child in self._children.get(step.id, ()) if not isinstance(child.body, Input))
         if step.depends_on is None:
             yield from self._before[step.id]
             if group is not None and group.depends_on is None and not isinstance(step.body, Input):

@@ -357,6 +357,18 @@ class Agent:
     stopping: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Somebody would have been told: ``channel`` is the service and whom it tells. Of a build, or of one ``step`` of it."""
+
+    build: str
+    event: str
+    channel: str
+    step: str | None = None
+    message: str = ""
+    at: float = 0.0
+
+
 Record = Build | Step | Job | Agent
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from shipping.local.engine import events, triggers
-from shipping.local.engine.commands import SetMetaData, StartTriggered
+from shipping.local.engine.commands import Notify, SetMetaData, StartTriggered
 from shipping.local.engine.environment import Site, job_env, job_name
 from shipping.local.engine.machine import step
 from shipping.local.engine.matrix import command_of
@@ -107,6 +107,7 @@ class Play:
     at: float = 1_000_000.0
     builds: dict[str, str] = field(default_factory=dict)
     meta_data: dict[str, dict[str, str]] = field(default_factory=dict)
+    notified: dict[str, list[str]] = field(default_factory=dict)
     drawn: int = 1000
     pipelines: Mapping[str, Any] | None = None
 
@@ -288,6 +289,9 @@ class Play:
         given = {key: job_env(self.state, self._job(key), SITE) for key in wanted}
         return {key: {name: given[key].get(name) for name in names} for key, names in wanted.items()}
 
+    def _notifications(self, _: list[str]) -> list[str]:
+        return self.notified.get(self.builds[FIRST], [])
+
     # How.
 
     def _apply(self, event: events.Event) -> None:
@@ -296,6 +300,9 @@ class Play:
         for command in commands:
             if isinstance(command, SetMetaData):
                 self.meta_data.setdefault(command.build, {})[command.key] = command.value
+            if isinstance(command, Notify):
+                one = command.notification
+                self.notified.setdefault(one.build, []).append(f"{one.event} {one.channel}")
         for command in commands:
             if isinstance(command, StartTriggered):
                 self._start_triggered(command.job)
