@@ -21,6 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybuildkite.builds import BuildState
+
 from shipping.local.agent import find
 from shipping.local.control import running
 from shipping.local.world import Options, started
@@ -59,7 +61,7 @@ def one_build(folder: Path, jobs: int) -> float:
         control = world.folder.read(world.folder.control_facts) or {}
         before, begun = used(control["pid"]), time.monotonic()
         build = world.build("many")
-        while not over(world, build.number):
+        while not over(world):
             time.sleep(2)
         wall, after = time.monotonic() - begun, used(control["pid"])
         shown = world.show(build)
@@ -79,11 +81,10 @@ def one_build(folder: Path, jobs: int) -> float:
     return share
 
 
-def over(world: World, number: int) -> bool:
-    """Ask for little: what we ask costs the control plane as well."""
-    builds = world.api.builds()
-    found = builds.list_all_for_pipeline(world.organization, "many", states=None)
-    return all(one["finished_at"] for one in found if one["number"] == number)
+def over(world: World) -> bool:
+    """Ask for little, what we ask costs the control plane as well: until the build has ended the answer is empty."""
+    finished = [BuildState("finished")]
+    return bool(world.api.builds().list_all_for_pipeline(world.organization, "many", states=finished))
 
 
 def by_agent(shown: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
