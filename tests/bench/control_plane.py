@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybuildkite.buildkite import BuildState
+from pybuildkite.builds import BuildState
 
 from shipping.local.agent import find
 from shipping.local.control import running

@@ -55,7 +55,11 @@ def _candidates(draft: Draft, agent: Agent) -> Iterator[Job]:
         for job in draft.jobs(build.id).values():
             if job.state is JobState.SCHEDULED:
                 body = command_of(draft.step(job), job)
-                if body is not None and matches(body.agents, agent.tags):
+                if body is None:
+                    continue
+                if body.agents not in fits:
+                    fits[body.agents] = matches(body.agents, agent.tags)
+                if fits[body.agents]:
                     yield job
 
 
