@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from shipping.local.engine import attributes, builds, expand, matrix, retry, values
 from shipping.local.engine.conditions import facts
 from shipping.local.server.agents.annotations import BODY_LIMIT
-from shipping.local.server.agents.metadata import VALUE_LIMIT
 from tests.shipping.local.engine.cases import load
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def limits() -> Iterator[str]:
         ("characters of a skip reason", values.SKIP_LIMIT),
         ("characters of a key", values.KEY_LIMIT),
         ("characters of a concurrency group", values.GROUP_LIMIT),
-        ("bytes of a meta-data value", VALUE_LIMIT),
+        ("bytes of a meta-data value", values.META_DATA_LIMIT),
         ("bytes of an annotation", BODY_LIMIT),
     ):
         yield f"| {what} | {value:,} |"

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 KEY = re.compile(r"[A-Za-z0-9/_-]{1,100}")
 TEXT = frozenset({"text", "key", "hint", "required", "default", "format"})
 SELECT = frozenset({"select", "key", "hint", "required", "default", "options", "multiple"})
-VALUE_LIMIT = 100 * 1024
-"""Bytes: an answer becomes meta-data, and may not be longer than that."""
 
 
 def read(value: object) -> tuple[Field, ...]:
@@ -123,8 +121,9 @@ def _answer(asked: Field, given: str | tuple[str, ...]) -> str:
     if len(lines) > 1 and not asked.multiple:
         raise ValueError(f"takes one value, not {len(lines)}")
     joined = "\n".join(lines)
-    if len(joined.encode()) > VALUE_LIMIT:
-        raise ValueError(f"is longer than {VALUE_LIMIT} bytes")
+    # An answer becomes meta-data.
+    if len(joined.encode()) > values.META_DATA_LIMIT:
+        raise ValueError(f"is longer than {values.META_DATA_LIMIT} bytes")
     options = [option.value for option in asked.options]
     for line in lines:
         if asked.kind == "select" and line not in options:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 GROUP_LIMIT = 200
 KEY_LIMIT = 100
 SKIP_LIMIT = 70
+META_DATA_LIMIT = 100 * 1024
+"""Bytes of one value."""
 
 KEY = re.compile(rf"[A-Za-z0-9_\-:.,]{{1,{KEY_LIMIT}}}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -94,6 +96,15 @@ def variables(value: object) -> dict[str, str]:
     if isinstance(value, dict):
         return {str(name): scalar(content) for name, content in value.items()}
     raise ValueError("must be a map of names to values")
+
+
+def meta_data(value: object) -> dict[str, str]:
+    """Return a build's meta-data, none of its values longer than Buildkite keeps."""
+    found = variables(value)
+    for name, content in found.items():
+        if len(content.encode()) > META_DATA_LIMIT:
+            raise ValueError(f"value of {name!r} must be at most {META_DATA_LIMIT} bytes")
+    return found
 
 
 def rules(value: object) -> tuple[str, ...]:

@@ -116,6 +116,13 @@ def test_wrong_values_are_refused_with_what_is_allowed(attribute: str, value: ob
     assert f": attribute {attribute!r}" in message
 
 
+def test_meta_data_for_a_triggered_build_is_no_longer_than_is_kept() -> None:
+    """Said at upload, not when the other build is made."""
+    message = refusal({"trigger": "inbox", "build": {"meta_data": {"fits": "x" * 102_400, "k": "x" * 102_401}}})
+
+    assert message.startswith("step 1 ('inbox'): attribute 'build' value of 'k' must be at most 102400 bytes")
+
+
 def test_duplicate_keys_are_refused_in_buildkites_words() -> None:
     """Generators look for this sentence."""
     expected = 'The key "a" has already been used by another step in this build'

@@ -116,6 +116,8 @@ def test_a_format_is_for_the_whole_answer(pattern: str, yes: str, no: str) -> No
         (STREAM, "", "is required"),
         ({**REGIONS, "required": True}, (), "is required"),
         ({"text": "n", "key": "stream"}, "x" * (100 * 1024 + 1), "is longer than 102400 bytes"),
+        # A format that would keep a backtracking engine busy for ever.
+        ({"text": "n", "key": "stream", "format": "(a+)+"}, "a" * 10_000 + "!", "must match"),
     ],
 )
 def test_answers_that_are_refused(field: dict[str, Any], answer: str | tuple[str, ...], reason: str) -> None:
