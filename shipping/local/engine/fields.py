@@ -49,9 +49,9 @@ def _field(told: Mapping[str, Any]) -> Field:
         if name not in known:
             raise ValueError(f"of kind {kind} have no {name!r} (field {key!r}){nearest(str(name), sorted(known))}")
 
-    def reading(name: str, reader: Callable[[object], T], absent: object = None) -> T:
+    def reading(name: str, reader: Callable[[object], T]) -> T:
         try:
-            return reader(told.get(name, absent))
+            return reader(told.get(name))
         except ValueError as error:
             raise ValueError(f"cannot be read: {name!r} of field {key!r} {error}") from None
 
@@ -61,12 +61,16 @@ def _field(told: Mapping[str, Any]) -> Field:
         key=key,
         label=reading(kind, values.text) or key,
         hint=reading("hint", values.text),
-        required=reading("required", values.flag, absent=True),
+        required=reading("required", _required),
         default=reading("default", partial(_default, multiple=multiple)),
         format=reading("format", _format),
         options=reading("options", _options) if kind == "select" else (),
         multiple=multiple,
     )
+
+
+def _required(value: object) -> bool:
+    return value is None or values.flag(value)
 
 
 def _default(value: object, *, multiple: bool) -> str | tuple[str, ...]:

@@ -43,7 +43,9 @@ def test_fields_are_read_as_they_are_written() -> None:
     """A number is the text that it is written as; a field without a name is called by its key."""
     options = (Option(label="Beta", value="beta"), Option(label="S", value="2"))
 
-    assert read([TEXT, STREAM, REGIONS, {"text": None, "key": "a/b-c_d", "hint": "h", "default": 1}]) == (
+    assert read(
+        [TEXT, STREAM, REGIONS, {"text": None, "key": "a/b-c_d", "hint": "h", "default": 1, "required": None}]
+    ) == (
         Field(kind="text", key="version", label="Version", format=r"\d+\.\d+"),
         Field(kind="select", key="stream", label="Stream", options=options),
         Field(
