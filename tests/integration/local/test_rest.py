@@ -57,6 +57,25 @@ def test_pipelines_are_created_listed_changed_and_deleted(client: Any) -> None: 
     assert client.pipelines().list_pipelines(WORLD) == []
 
 
+def test_steps_may_be_told_as_the_visual_editor_did(client: Any, rest: Rest) -> None:  # noqa: ANN401
+    """The four kinds that pybuildkite's documentation names."""
+    steps = [
+        {"type": "script", "name": "Script", "command": "x"},
+        {"type": "waiter"},
+        {"type": "manual", "label": "Ship?"},
+        {"type": "trigger", "trigger_project_slug": "deploy", "trigger_async": True, "trigger_branch": "live"},
+    ]
+    rest.pipeline({"command": "x"}, slug="deploy")
+
+    client.pipelines().create_pipeline(WORLD, "visual", "git@git.example:app.git", steps)
+
+    jobs = rest.build(slug="visual")["jobs"]
+    assert [job["type"] for job in jobs] == ["script", "waiter", "manual", "trigger"]
+    assert (jobs[2]["label"], jobs[3]["async"]) == ("Ship?", True)
+    wrong = {"name": "y", "repository": "r", "steps": [{"type": "trigger", "trigger_colour": "red"}]}
+    assert "'trigger_colour' is not known" in rest.call("POST", "/pipelines", wrong).message
+
+
 def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
     body = {"name": "x", "repository": "r", "configuration": "steps: [{trigger: go, if_changed: x}]"}
 
