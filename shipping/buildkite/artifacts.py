@@ -39,12 +39,16 @@ class ArtifactStore:
         """Upload the body as an artifact. True always: there is nobody to lose against."""
         if _is_kept(key):
             with tempfile.TemporaryDirectory(prefix="ship-") as folder:
-                file = Path(folder, ROOT, key)
-                file.parent.mkdir(parents=True)
-                file.write_bytes(body)
-                self._agent.upload_artifacts(f"{ROOT}/{key}", cwd=Path(folder))
-            self._read[key] = body
+                self.create_among(key, body, Path(folder))
         return True
+
+    def create_among(self, key: str, body: bytes, folder: Path, *patterns: str) -> None:
+        """Upload the body together with files of ``folder``, by glob: one upload takes two calls, however many files."""
+        file = folder / ROOT / key
+        file.parent.mkdir(parents=True)
+        file.write_bytes(body)
+        self._agent.upload_artifacts(f"{ROOT}/{key}", *patterns, cwd=folder)
+        self._read[key] = body
 
     def get(self, key: str) -> Stored | None:
         if key not in self._read and _is_kept(key):

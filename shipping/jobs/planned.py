@@ -13,6 +13,7 @@ from shipping.testrun.history import flaky_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pipeline_gen.config import Suite
     from pipeline_gen.plan import Plan
@@ -40,6 +41,19 @@ class Planned:
             )
         return suite, test_plan
 
+    def hand_in(self, context: JobContext, key: str, body: bytes, folder: Path, pattern: str) -> bool:
+        """Keep a body, and show files of ``folder`` on the build's page; False where the key holds another body.
+
+        Where both are artifacts they go together: shards end at about the same time, and Buildkite counts the calls.
+        """
+        if isinstance(self.store, ArtifactStore):
+            self.store.create_among(key, body, folder, pattern)
+            return True
+        if not self.store.create(key, body):
+            return False
+        tell(context, f"upload {pattern!r}", lambda: context.agent.upload_artifacts(pattern, cwd=folder))
+        return True
+
 
 def planned(context: JobContext) -> Planned:
     """Fetch the plan. Raises UsageError where the plugin's configuration lacks what names it."""
@@ -51,9 +65,20 @@ def planned(context: JobContext) -> Planned:
             hint="these steps are made by: ship pipeline upload",
         )
     bucket = configuration.get("bucket")
-    store = context.bucket(bucket) if bucket else ArtifactStore(context.agent)
+    store = context.bucket(bucket) if bucket else _artifacts(context, configuration["plan"])
     plan = read_plan(store, configuration["plan"], configuration["digest"])
     return Planned(plan=plan, digest=configuration["digest"], store=store, configuration=configuration)
+
+
+def _artifacts(context: JobContext, plan_key: str) -> ArtifactStore:
+    """Return the store of a build without a bucket.
+
+    Raises InfraError where the plan is not in it: it was kept before this step was uploaded, so a later look will find it.
+    """
+    store = ArtifactStore(context.agent)
+    if store.get(plan_key) is None:
+        raise InfraError(f"could not find the plan {plan_key!r} among the artifacts of this build")
+    return store
 
 
 def must_be_checked_out(context: JobContext, plan: Plan) -> None:

@@ -57,8 +57,8 @@ def run(context: JobContext) -> int:
         with ProcessTree(folder=folder, agent=agent) as tree:
             report = run_shard(shard, _runner(context, suite, tree, folder), context.clock)
         flaws = list(check_shard(test_plan, number, report, given.digest))
-        _keep(context, given, report)
-        _show(context, given, report, flaws, folder=folder, shards=len(test_plan.parts))
+        _keep(context, given, report, folder)
+        _show(context, given, report, flaws, shards=len(test_plan.parts))
     return 0 if report.green and not flaws else TESTS_FAILED
 
 
@@ -90,15 +90,19 @@ def _introduction(shard: Shard, test_plan: TestPlan) -> str:
     )
 
 
-def _keep(context: JobContext, given: Planned, report: Report) -> None:
+def _keep(context: JobContext, given: Planned, report: Report, folder: Path) -> None:
+    """Keep the report, for the proof, and JUnit XML, for people and their tools."""
+    document = folder / "junit" / f"{report.suite}-{report.shard}.xml"
+    document.parent.mkdir()
+    document.write_bytes(junit(report))
     key = report_key(given.plan.key, report.suite, report.shard, attempt=report.attempt, job=report.job)
-    if not given.store.create(key, report.encode()):
+    if not given.hand_in(context, key, report.encode(), folder, "junit/*.xml"):
         raise InfraError(f"could not keep the report {key!r}: this job has reported something else before")
     context.say(f"reported to {key}")
 
 
-def _show(context: JobContext, given: Planned, report: Report, flaws: list[Flaw], *, folder: Path, shards: int) -> None:
-    """Tell people: log, artifact, annotation. The report is kept by then, so none of this can change the outcome."""
+def _show(context: JobContext, given: Planned, report: Report, flaws: list[Flaw], *, shards: int) -> None:
+    """Tell people: log and annotation. The report is kept by then, so none of this can change the outcome."""
     for flaw in flaws:
         context.say(f"^^^ +++\n{flaw}")
     for result in report.failed:
@@ -111,10 +115,6 @@ def _show(context: JobContext, given: Planned, report: Report, flaws: list[Flaw]
     context.say(
         f"setup {spent.setup:.1f} s, tests {spent.pytest:.1f} s, second run {spent.retry:.1f} s, ship {spent.ship:.2f} s"
     )
-    document = folder / "junit" / f"{report.suite}-{report.shard}.xml"
-    document.parent.mkdir()
-    document.write_bytes(junit(report))
-    tell(context, "upload the JUnit file", lambda: context.agent.upload_artifacts("junit/*.xml", cwd=folder))
     # A green first attempt needs no words; a later one replaces what an earlier one showed.
     if not report.green or flaws or report.flaky or report.attempt:
         history = known_flaky(context, given, report.suite) if report.flaky else {}

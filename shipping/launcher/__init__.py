@@ -27,7 +27,8 @@ MODE = 0o755
 
 HEAD = """\
 # What .buildkite/ship installs where an agent has no ship that fits: these packages, of these hashes, and nothing else.
-# `ship init` wrote it. pip's options may stand here too: --index-url https://..., or --find-links wheels (from this folder).
+# Written by `ship init --lock` (or --wheels FOLDER). pip's options may stand here too, such as --index-url https://...,
+# or --find-links wheels (a folder beside this file).
 """
 _PINNED = re.compile(r'^readonly PINNED=".*"$', re.MULTILINE)
 _VERSION = re.compile(r"\d[\w.!+]*")

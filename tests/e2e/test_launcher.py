@@ -8,8 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,7 +96,7 @@ def test_eight_jobs_at_once_on_an_empty_cache_are_one_installation(agent: Agent)
 
 
 def test_an_installation_that_is_killed_leaves_nothing_in_the_way(agent: Agent, tmp_path: Path) -> None:
-    """Killed with all it started while packages are being unpacked: the next job starts anew and clears up."""
+    """Killed with all it started while packages are being unpacked: the next job starts anew, from an index, and clears up."""
     alone = replace(agent, cache=tmp_path / "cache")
     with alone.start() as running:
         until(lambda: any(tmp_path.glob("cache/*.new.*/lib/*/site-packages/boto*")), seconds=120)
@@ -101,7 +105,8 @@ def test_an_installation_that_is_killed_leaves_nothing_in_the_way(agent: Agent, 
         running.kill()
 
     (left,) = alone.installations()
-    again = alone.run()
+    with index(agent.wheels, tmp_path / "index") as url:
+        again = alone.run(SHIP_WHEELS="", SHIP_INDEX_URL=url, PIP_FIND_LINKS="")
 
     assert (again.returncode, "installed in" in again.stderr) == (0, True)
     assert alone.installations() != [left]
@@ -163,6 +168,29 @@ def test_a_build_on_stock_agents_runs_by_the_launcher_alone(stock: World, agent:
     for key in states(shown):
         assert f"ship: {version()} " in logs(stock, first, key)
     assert len(agent.installations()) == 1
+
+
+@contextmanager
+def index(wheels: Path, folder: Path) -> Iterator[str]:
+    """Serve the wheels as a package index on loopback: a folder per project."""
+    for wheel in wheels.iterdir():
+        project = folder / "simple" / wheel.name.split("-")[0].lower().replace("_", "-").replace(".", "-")
+        project.mkdir(parents=True, exist_ok=True)
+        (project / wheel.name).symlink_to(wheel)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/simple"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
 
 
 def descendants(pid: int) -> list[int]:

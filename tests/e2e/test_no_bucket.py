@@ -131,5 +131,16 @@ def test_the_durations_of_a_proven_build_become_those_of_the_next(world: World, 
         assert parts[file] == pytest.approx(known["."] + known[file] + known[f"{file}::{test}"], abs=0.01)
 
 
+def test_plugins_that_this_agent_would_never_run_are_refused_by_the_generator(world: World, tmp_path: Path) -> None:
+    """3.83.1 clones a plugin in a folder of a repository, runs the step without it and is green: nothing is uploaded."""
+    address = "plugins: {source: 'https://git.example/acme/ship.git', version: v1.2}\n"
+    repository = make(tmp_path / "repository", "elsewhere", APP, SHIPPING + address)
+    started, shown = build(world, "elsewhere", repository)
+
+    (plan,) = world.jobs(started, "plan")
+    assert (shown["state"], plan["exit_status"], states(shown)) == ("failed", 2, {"plan": ["failed"]})
+    assert "with agent '3.83.1': it clones a plugin" in logs(world, started, "plan")
+
+
 def retry(world: World, of: Build, job: dict[str, Any]) -> None:
     world.api.jobs().retry_job(world.organization, of.pipeline, of.number, job["id"])
