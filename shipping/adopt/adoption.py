@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOME = "docs/configuration.md of buildkite-ship"
 FOLDER = ".buildkite"
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,9 @@ class Adoption:
 
 def adopt(git: Git, wanted: Wanted, *, launcher: Sequence[NewFile]) -> Adoption:
     """Look at the repository's tracked files and return what to write. Raises UsageError where it cannot be decided."""
-    tree = Tree(root=git.root, tracked=git.files(git.head()))
-    found = find_apps(tree, name=git.root.name)
+    tracked = git.files(git.head())
+    tree = Tree(root=git.root, tracked=tracked, top=frozenset(name for name in tracked if "/" not in name))
+    found = find_apps(tree, name=git.root.name, apart=bool(wanted.apps))
     chosen = _named(found, wanted.apps) if wanted.apps else (_the_one(found, tree, git.root.name),)
     several = bool(wanted.apps)
     files = [
@@ -68,7 +70,7 @@ def _named(found: Sequence[FoundApp], names: Sequence[str]) -> tuple[FoundApp, .
     by_name = {app.name: app for app in found} | {app.folder: app for app in found if app.folder != "."}
     unknown = [name for name in names if name not in by_name]
     if unknown:
-        known = ", ".join(_described(app) for app in found) or "no app with tests"
+        known = _listed(found) or "no app with tests"
         raise UsageError(f"cannot find the app {unknown[0]!r}: there is {known}{nearest(unknown[0], by_name)}")
     return tuple(dict.fromkeys(by_name[name] for name in names))
 
@@ -79,11 +81,16 @@ def _the_one(found: Sequence[FoundApp], tree: Tree, name: str) -> FoundApp:
         return find_app(tree, name=name)
     if found[0].folder == "." or len(found) == 1:
         return found[0]
-    options = " ".join(f"--app {app.name}" for app in found)
+    options = " ".join(f"--app {app.name}" for app in found[:MOST_NAMED])
     raise UsageError(
-        f"cannot choose among the apps of this repository: {', '.join(_described(app) for app in found)}",
+        f"cannot choose among the apps of this repository: {_listed(found)}",
         hint=f"name those you want, one or several: ship init {options}",
     )
+
+
+def _listed(apps: Sequence[FoundApp]) -> str:
+    more = f" and {len(apps) - MOST_NAMED} more" if len(apps) > MOST_NAMED else ""
+    return ", ".join(_described(app) for app in apps[:MOST_NAMED]) + more
 
 
 def _described(app: FoundApp) -> str:

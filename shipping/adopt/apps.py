@@ -5,12 +5,18 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from shipping.adopt.found import FoundApp
 from shipping.adopt.node import find_node
 from shipping.adopt.python import find_pytest
 from shipping.adopt.ruby import find_rspec
-from shipping.adopt.tree import Tree, table
+from shipping.adopt.tree import parents, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shipping.adopt.tree import Tree
 
 _PROJECTS = ("pyproject.toml", "setup.py", "package.json", "Gemfile")
 # Projects in such folders are there to be tested with, shown, or copied.
@@ -21,16 +27,30 @@ _NOT_APPS = re.compile(
 DEEPEST = 3
 
 
-def find_apps(tree: Tree, *, name: str) -> tuple[FoundApp, ...]:
+def find_apps(tree: Tree, *, name: str, apart: bool) -> tuple[FoundApp, ...]:
     """Return the apps that have tests: the repository itself first (called ``name`` where it does not name itself).
 
-    What lies in an app's folder is not the repository's.
+    What lies in an app's folder is not the repository's. Unless they are wanted ``apart``, projects in folders of the first
+    level that are each of another runner are suites of the one app: a back end and its front end are deployed together.
     """
-    folders = _folders(tree)
-    inner = [find_app(replace(tree, base=folder), name=posixpath.basename(folder)) for folder in folders]
+    owned = _by_project(tree)
+    inner = [
+        find_app(replace(tree, base=folder, tracked=files), name=posixpath.basename(folder))
+        for folder, files in owned.items()
+    ]
     apps = [app for app in inner if app.suites]
-    outer = find_app(replace(tree, without=tuple(app.folder for app in apps)), name=name)
-    return (*([outer] if outer.suites else []), *apps)
+    taken = {name for app in apps for name in owned[app.folder]}
+    outer = find_app(replace(tree, tracked=tuple(one for one in tree.tracked if one not in taken)), name=name)
+    near = [] if apart else _parts_of(outer, apps)
+    outer = replace(outer, suites=(*outer.suites, *(suite for app in near for suite in app.suites)))
+    return (*([outer] if outer.suites else []), *(app for app in apps if app not in near))
+
+
+def _parts_of(outer: FoundApp, apps: Sequence[FoundApp]) -> list[FoundApp]:
+    """Return the folders of the first level, where every runner is there once; else there is more than one app."""
+    near = [app for app in apps if "/" not in app.folder]
+    names = [suite.name for app in (outer, *near) for suite in app.suites]
+    return near if len(names) == len(set(names)) else []
 
 
 def find_app(tree: Tree, *, name: str) -> FoundApp:
@@ -39,16 +59,19 @@ def find_app(tree: Tree, *, name: str) -> FoundApp:
     return FoundApp(name=_name(tree, name), folder=tree.base, suites=tuple(suite for suite in found if suite))
 
 
-def _folders(tree: Tree) -> list[str]:
-    """Return the folders with a project file of their own, outermost first, none inside another."""
-    found: list[str] = []
-    for name in sorted(tree.tracked, key=lambda path: (path.count("/"), path)):
-        folder, file = posixpath.split(name)
-        if file not in _PROJECTS or not folder or folder.count("/") >= DEEPEST or _NOT_APPS.search(folder):
-            continue
-        if not any(folder == outer or folder.startswith(f"{outer}/") for outer in found):
-            found.append(folder)
-    return found
+def _by_project(tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Return the files of each folder with a project file of its own; of projects inside projects, the outermost's."""
+    folders = {
+        posixpath.dirname(name)
+        for name in tree.tracked
+        if posixpath.basename(name) in _PROJECTS and 0 < name.count("/") <= DEEPEST and not _NOT_APPS.search(name)
+    }
+    owned: dict[str, list[str]] = {}
+    for name in tree.tracked:
+        owner = next((folder for folder in parents(name) if folder in folders), None)
+        if owner is not None:
+            owned.setdefault(owner, []).append(name)
+    return {folder: tuple(owned[folder]) for folder in sorted(owned)}
 
 
 def _name(tree: Tree, fallback: str) -> str:

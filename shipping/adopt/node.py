@@ -14,6 +14,7 @@ from shipping.adopt.tree import table
 if TYPE_CHECKING:
     from shipping.adopt.tree import Tree
 
+OWN_NAME = "Node's own runner"
 OWN = "node --test --test-reporter=junit --test-reporter-destination={junit} {file}"
 _EXTENSIONS = "[cm]?[jt]sx?"
 _NAMED = re.compile(rf"(?:^|/)[^/]*[.\-_](?:test|spec)\.{_EXTENSIONS}$|(?:^|/)test-[^/]*\.{_EXTENSIONS}$")
@@ -72,25 +73,14 @@ def find_node(tree: Tree) -> FoundSuite | None:
     patterns, count = _patterns(tree, plain=runner is None)
     if not count:
         return None
-    at = tree.at("package.json")
-    if runner is None:
-        return FoundSuite(
-            name="js",
-            tests=count,
-            why=f"Node's own runner: {at}",
-            setup=_setup(tree, package),
-            command=OWN,
-            files=patterns,
-            notes=_own_notes(script),
-        )
     return FoundSuite(
         name="js",
         tests=count,
-        why=f"{runner.word}: {at}",
+        why=f"{runner.word if runner else OWN_NAME}: {tree.at('package.json')}",
         setup=_setup(tree, package),
-        command=_filled(runner, tree),
+        command=_filled(runner, tree) if runner else OWN,
         files=patterns,
-        notes=_notes(runner, package),
+        notes=_notes(runner, package) if runner else _own_notes(script),
     )
 
 
@@ -110,7 +100,7 @@ def _packages(package: dict[str, Any]) -> set[str]:
 
 def _patterns(tree: Tree, *, plain: bool) -> tuple[tuple[str, ...], int]:
     """Return globs that match the test files, as few as say it, and how many files they match."""
-    names = [name for name in tree.files() if not _HELPER.search(name) and (not plain or _PLAIN.search(name))]
+    names = [name for name in tree.tracked if not _HELPER.search(name) and (not plain or _PLAIN.search(name))]
     tests = [name for name in names if _NAMED.search(name)] or [name for name in names if _IN_FOLDER.search(name)]
     tests = tests or [name for name in names if re.search(r"(?:^|/)tests?\.[cm]?js$", name)]
     patterns = tuple(dict.fromkeys(_pattern(name, tree.base) for name in tests))
@@ -136,6 +126,9 @@ def _setup(tree: Tree, package: dict[str, Any]) -> Setup:
         if tree.has(lockfile):
             line = here if tree.base == "." else inside.format(base=tree.base)
             return Setup(argv=tuple(line.split()), why=tree.at(lockfile))
+    shared = _workspace(tree)
+    if shared:
+        return Setup(argv=tuple(shared[1].split()), why=f"{shared[0]}, a workspace's")
     if _packages(package):
         where = [] if tree.base == "." else ["--prefix", tree.base]
         return Setup(
@@ -144,8 +137,19 @@ def _setup(tree: Tree, package: dict[str, Any]) -> Setup:
     return Setup()
 
 
+def _workspace(tree: Tree) -> tuple[str, str] | None:
+    """Return the root's lockfile, and what installs it, where a folder has none of its own."""
+    if tree.base == "." or "package.json" not in tree.top or any(tree.has(name) for name, _, _ in _INSTALLS):
+        return None
+    return next(((name, here) for name, here, _ in _INSTALLS if name in tree.top), None)
+
+
 def _filled(runner: _Runner, tree: Tree) -> str:
-    command = runner.command.replace("{bin}", f"{tree.at('node_modules/.bin')}/")
+    shared = _workspace(tree)
+    # pnpm links each package's programs into it, npm and yarn keep those of all packages at the root.
+    hoisted = shared is not None and shared[0] != "pnpm-lock.yaml"
+    programs = "node_modules/.bin" if hoisted else tree.at("node_modules/.bin")
+    command = runner.command.replace("{bin}", f"{programs}/")
     if tree.base == ".":
         return command.replace("{root}", "")
     return command.replace("{root}", f" {runner.root} {tree.base}").replace("{files}", "{file}")

@@ -46,6 +46,10 @@ _FOR_TESTS = ("test", "tests", "testing", "dev", "develop")
 def find_setup(tree: Tree) -> Setup:
     """Return how to make the interpreter, and where it will be."""
     python = tree.at(".venv/bin/python")
+    if tree.base != "." and "uv.lock" in tree.top and not tree.has("uv.lock"):
+        return Setup(
+            argv=("uv", "sync", "--frozen", "--all-packages"), python=".venv/bin/python", why="uv.lock, a workspace's"
+        )
     for lockfile, here, inside in _TOOLS:
         if tree.has(lockfile):
             line = here if tree.base == "." else inside.format(base=tree.base)
@@ -58,7 +62,6 @@ def _by_pip(tree: Tree) -> Setup:
     wanted, why = _wanted(tree)
     name = SCRIPT if tree.base == "." else f"{SCRIPT}-{posixpath.basename(tree.base)}"
     folder = tree.at(".venv")
-    groups = any("--group" in words for words in wanted)
     install = [f"{folder}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lines = [
         "#!/bin/sh",
@@ -67,40 +70,41 @@ def _by_pip(tree: Tree) -> Setup:
         'cd "$(dirname "$0")/.."',
         f"python3 -m venv {shlex.quote(folder)}",
     ]
-    if groups:
+    if any("--group" in words for words in wanted):
         lines.append(shlex.join([*install, "--upgrade", "pip>=25.1"]))
-    lines.append(shlex.join([*install, *(word for words in wanted for word in words)]))
+    lines += [shlex.join([*install, *words]) for words in wanted]
+    lines += ["# What shards need, whatever is pinned above.", shlex.join([*install, "pytest>=8.2"])]
     return Setup(argv=(name,), python=f"{folder}/bin/python", script=Script(name=name, lines=tuple(lines)), why=why)
 
 
 def _wanted(tree: Tree) -> tuple[list[list[str]], str]:
-    """Return pip's arguments, in groups, and the files they come from."""
-    wanted: list[list[str]] = []
-    signs: list[str] = []
-    files = [name for name in _REQUIREMENTS if tree.has(name)][:1] or [name for name in _RUNTIME if tree.has(name)][:1]
-    for name in files:
-        wanted.append(["-r", tree.at(name)])
-        signs.append(name)
-    extras, groups = _extras(tree), _groups(tree)
-    if _is_project(tree):
-        at = "." if tree.base == "." else f"./{tree.base}"
-        wanted.append(["-e", f"{at}[{','.join(extras)}]" if extras else at])
-        signs.append(tree.first("pyproject.toml", "setup.py", "setup.cfg") or "")
+    """Return the arguments of each call of pip, and the files they come from."""
+    project, extras, groups = _project(tree), _extras(tree), _groups(tree)
+    files = [name for name in _REQUIREMENTS if tree.has(name)][:1]
+    if not files or not project:  # a project brings its own
+        files = [*[name for name in _RUNTIME if tree.has(name)][:1], *files]
+    required = [word for name in files for word in ("-r", tree.at(name))]
+    at = "." if tree.base == "." else f"./{tree.base}"
+    own = ["-e", f"{at}[{','.join(extras)}]" if extras else at] if project else []
     file = "" if tree.base == "." else f"{tree.at('pyproject.toml')}:"
-    wanted += [["--group", f"{file}{group}"] for group in groups]
-    if not files and not extras and not groups:
-        deps = _tox(tree)
-        wanted += [deps] if deps else []
-        signs += ["tox.ini"] if deps else []
-    wanted.append(["pytest>=8.2"])
-    return wanted, ", ".join(tree.at(sign) for sign in signs) or "nothing that declares dependencies"
+    own += [word for group in groups for word in ("--group", f"{file}{group}")]
+    tox = [] if files or extras or groups else _tox(tree)
+    signs = [*files, *([project] if project else []), *(["tox.ini"] if tox else [])]
+    why = ", ".join(tree.at(sign) for sign in signs) or "nothing that declares dependencies"
+    if any("--hash=" in tree.text(name) for name in files):  # then pip takes nothing without one in the same call
+        return [words for words in (required, own) if words], why
+    together = [*required, *own, *tox]
+    return [together] if together else [], why
 
 
-def _is_project(tree: Tree) -> bool:
+def _project(tree: Tree) -> str | None:
+    """Return the file by which pip can install the project, None where there is none."""
     pyproject = tree.toml("pyproject.toml")
-    if tree.has("setup.py") or "project" in pyproject or "build-system" in pyproject:
-        return True
-    return tree.ini("setup.cfg").has_section("metadata")
+    if "project" in pyproject or "build-system" in pyproject:
+        return "pyproject.toml"
+    if tree.has("setup.py"):
+        return "setup.py"
+    return "setup.cfg" if tree.ini("setup.cfg").has_section("metadata") else None
 
 
 def _extras(tree: Tree) -> tuple[str, ...]:

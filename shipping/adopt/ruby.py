@@ -16,7 +16,7 @@ FORMATTER = "rspec_junit_formatter"
 
 def find_rspec(tree: Tree) -> FoundSuite | None:
     """Return the suite under `spec`, None where there is none, or no Gemfile that would bring its runner."""
-    specs = [name for name in tree.files() if re.search(r"(?:^|/)spec/(?:.*/)?[^/]+_spec\.rb$", name)]
+    specs = [name for name in tree.tracked if re.search(r"(?:^|/)spec/(?:.*/)?[^/]+_spec\.rb$", name)]
     if not specs or not tree.has("Gemfile"):
         return None
     gems = tree.text("Gemfile") + tree.text("Gemfile.lock")

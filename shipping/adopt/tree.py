@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LARGEST = 1024 * 1024
@@ -18,21 +17,17 @@ LARGEST = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The tracked files at and below ``base`` (``.``: all), but for those of the folders ``without``.
+    """Some tracked files of a repository: those of one project, whose folder is ``base`` (``.``: the repository's root).
 
-    Paths given and returned are from the repository's root. A file that cannot be read or parsed reads as empty: it is
-    looked at for signs, and whoever runs it will say what is wrong with it.
+    ``top`` are the names at the root, whosever they are: a workspace has its lockfile there. Paths given and returned are
+    from the root. A file that cannot be read or parsed reads as empty: it is looked at for signs, and whoever runs it will
+    say what is wrong with it.
     """
 
     root: Path
     tracked: tuple[str, ...]
     base: str = "."
-    without: tuple[str, ...] = ()
-
-    def files(self) -> Iterator[str]:
-        for name in self.tracked:
-            if below(name, self.base) and not any(below(name, folder) for folder in self.without):
-                yield name
+    top: frozenset[str] = frozenset()
 
     def at(self, name: str) -> str:
         """Return the path of a file that lies in the base folder."""
@@ -77,9 +72,10 @@ class Tree:
         return parser
 
 
-def below(name: str, folder: str) -> bool:
-    """True for a file in a folder, or in one of its folders."""
-    return folder == "." or name.startswith(f"{folder}/")
+def parents(name: str) -> list[str]:
+    """Return the folders that a file lies in, outermost first; the root is not among them."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def table(data: object, *keys: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def test_the_demo_ends_well_and_shows_what_it_promises(agent_program: Path, tmp_
     for said in (
         "ship-inbox-us: whole\nship-inbox-eu: whole\nship-inbox-au: whole",
         "  tests/units/test_text.py::test_counts_are_said_with_their_noun",
+        "tests-js passed",
         "tests/units/test_paging.py: function body (inbox/paging.py: size)",
     ):
         assert said in done.stdout

@@ -117,6 +117,8 @@ class _Reader:
         elif self._case is not None and self._open[-2] == "testcase" and name in _OUTCOMES:
             self._worse(self._case, _OUTCOMES[name])
             self._text = [given.get("message", ""), "\n"]
+        elif self._case is None and name in ("failure", "error"):  # of a suite: its file did not load, its hook failed
+            self.document.failures = max(self.document.failures, 1)
 
     def _end(self, name: str) -> None:
         self._open.pop()

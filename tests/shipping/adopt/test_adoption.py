@@ -49,8 +49,8 @@ def told(app: FoundApp, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, di
             "notes": list(suite.notes),
             "setup": list(suite.setup.argv),
             "python": suite.setup.python,
-            "script": lines[-1] if lines else None,
-            "script_also": lines[-2] if lines else None,
+            "script": lines[-3] if lines else None,  # then come a comment and pytest
+            "script_before": lines[-4] if lines else None,
         }
         found[suite.name] = {key: known[key] for key in wanted.get(suite.name, known)}
     return found

@@ -94,6 +94,23 @@ def test_what_is_left_of_a_shards_time_is_shared_out_to_its_files() -> None:
     assert measure(plan(), [distributed]).seconds["t/a.py"] == 0.5
 
 
+def test_a_file_that_is_its_own_test_is_measured_where_it_passed() -> None:
+    """Suites that a command runs: one that failed or hung says nothing of how long it takes, and is not set to nothing."""
+    by_file = {
+        "t/a.py": Result(id="t/a.py", outcome="passed", seconds=2.0),
+        "t/b.py": Result(id="t/b.py", outcome="hung"),
+    }
+    files = replace(
+        report(), collected=tuple(by_file), results=tuple(by_file.values()), files=dict.fromkeys(by_file, 0.0)
+    )
+    store = MemoryStore()
+    store.create(KEY, Durations({"t/b.py": 9.0, "t/b.py::of another runner": 1.0}).encode())
+
+    remember_durations(store, "inbox", plan(), [files])
+
+    assert known(store) == {"t/a.py": 2.0, "t/b.py": 9.0, ".": 3.0}
+
+
 class Contended(MemoryStore):
     """A store in which another build writes between our reading and our writing, some times."""
 
