@@ -27,5 +27,11 @@ def _validator() -> jsonschema.protocols.Validator:
 
 def assert_valid(pipeline: Mapping[str, Any]) -> None:
     """Fail with the schema's most telling complaint if Buildkite would not accept the pipeline's shape."""
+    problem = complaint(pipeline)
+    assert problem is None, problem
+
+
+def complaint(pipeline: Mapping[str, Any]) -> str | None:
+    """Return the schema's most telling complaint, None where it has none."""
     problem = jsonschema.exceptions.best_match(_validator().iter_errors(pipeline))
-    assert problem is None, f"{list(problem.absolute_path)}: {problem.message}"
+    return None if problem is None else f"{list(problem.absolute_path)}: {problem.message}"

@@ -13,6 +13,7 @@ from pipeline_gen import config
 from pipeline_gen.config import Buildkite, Config, Layer, Plugins, Region, ShardLimits, Suite
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
+from tests import local_reference
 from tests.oracle import assert_valid
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ def test_our_own_two_files_are_written_as_an_adopters() -> None:
     assert_valid(pipeline)
     assert lint([pipeline]) == []
     assert config.load(config.find(ROOT)).app == "buildkite-ship"
+
+
+def test_the_page_of_the_local_buildkite_says_what_the_code_does() -> None:
+    """Its tables are written from the code and the cases."""
+    page = local_reference.PAGE.read_text()
+
+    assert page == local_reference.written(page), "the tables are old: run `python -m tests.local_reference`"
+    assert set(local_reference.TABLES) == set(re.findall(r"<!-- table: (\w+) -->", page))
 
 
 def test_links_within_the_documents_lead_somewhere() -> None:

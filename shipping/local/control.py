@@ -7,7 +7,6 @@ import fcntl
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import threading
@@ -158,11 +157,16 @@ def _info(site: Site, tokens: Tokens) -> ControlInfo:
 def _announced(state_dir: Path, info: ControlInfo) -> Iterator[None]:
     """Say where we are while we are there, in a file written whole and for us alone: it holds tokens."""
     path = state_dir / "control.json"
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(info), file)
-    partial.replace(path)
+    # We hold the folder's lock: a file of this name is what a killed one of us has left.
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(info), file)
+        partial.replace(path)
+    except OSError as error:
+        raise InfraError(f"could not write {str(path)!r}: {error.strerror}", hint=f"see `df {state_dir}`") from error
     try:
         yield
     finally:

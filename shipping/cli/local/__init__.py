@@ -17,7 +17,7 @@ def local() -> None:
     """Run a Buildkite of your own on this machine, with real agents.
 
     BUILD is a number (of the repository's pipeline), PIPELINE/NUMBER, or the address of its page; left out, it is the
-    newest build.
+    newest one of that pipeline.
 
     \b
     Example:

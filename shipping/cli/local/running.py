@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline_gen.errors import INTERRUPTED, Faults
+from pipeline_gen.errors import INTERRUPTED, UsageError
 from shipping.cli.local.where import json_option, opened, print_json, repo_option, state_folder, state_option, tell
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ def _needs(repo: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     try:
         return needs(LocalShell(), repo)
-    except Faults as error:
+    except UsageError as error:
+        if not repo.is_dir():
+            raise
         tell(f"left out the queues and buckets of the configuration: {error.message}")
         return (), ()

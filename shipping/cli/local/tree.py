@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from shipping.local.world.finding import name_of
+from shipping.local.world.finding import name_of, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -153,7 +153,7 @@ def _note(job: Job, build: str) -> str:
     state = job["state"]
     child = job.get("triggered_build")
     if child:
-        return f"build {child['number']}"
+        return f"build {named(str(child['web_url']))}"
     if state == "blocked":
         return f"ship local unblock {build} --job {name_of(dict(job))}"
     if state in {"running", "canceling", "timing_out"} and job.get("agent"):

@@ -4,5 +4,7 @@
 itself, `draft` its working copy. One room per concern: `attributes`, `values`, `expand` (uploaded JSON to steps),
 `builds` (how they begin and grow), `dependencies` (who may run), `settle` (start and give up), `rollup` (what a build
 has become), `dispatch` (who runs where), `lifecycle` (what agents report), `retry`, `cancel`, `watchdog` (time-outs,
-lost agents), `environment` (what a job is given), `change` (step get and update).
+lost agents), `environment` (what a job is given), `change` (step get and update). People: `fields` (what a step asks, and
+which answers it takes), `blocks` (unblocking). Builds among builds: `bodies` (blocks, inputs and triggers as written),
+`triggers` (builds that builds make), `intermediate` (older builds of a branch), `branches` (patterns), `stopping`.
 """

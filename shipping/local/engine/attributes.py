@@ -16,6 +16,7 @@ ALIASES = {
     "identifier": "key",
     "name": "label",
     "commands": "command",
+    "script": "command",
     "artifacts": "artifact_paths",
     "timeout": "timeout_in_minutes",
     "agent_query_rules": "agents",
@@ -23,7 +24,7 @@ ALIASES = {
     "manual": "block",
 }
 
-EVERY = frozenset({"key", "label", "depends_on", "allow_dependency_failure", "type"})
+EVERY = frozenset({"key", "label", "depends_on", "allow_dependency_failure", "type", "if"})
 COMMAND = EVERY | {
     "command",
     "env",
@@ -42,32 +43,52 @@ COMMAND = EVERY | {
     "concurrency_group",
     "concurrency_method",
     "cancel_on_build_failing",
+    "branches",
+    "matrix",
 }
-WAIT = EVERY | {"wait", "continue_on_failure"}
+WAIT = EVERY | {"wait", "continue_on_failure", "branches"}
 GROUP = EVERY | {"group", "steps", "skip", "notify"}
-ASKING = EVERY | {"prompt", "fields", "submit", "blocked_state", "allowed_teams"}
+ASKING = EVERY | {"prompt", "fields", "submit", "blocked_state", "allowed_teams", "branches"}
 BLOCK = ASKING | {"block"}
 INPUT = ASKING | {"input"}
-TRIGGER = EVERY | {"trigger", "build", "async", "skip", "soft_fail", "parallelism"}
+TRIGGER = EVERY | {"trigger", "build", "async", "skip", "soft_fail", "parallelism", "branches"}
 TOP = frozenset({"steps", "env", "agents", "priority", "notify"})
 
 COMMAND_LATER = frozenset(
     {
-        "branches",
         "cache",
         "checkout",
-        "if",
         "if_changed",
         "image",
-        "matrix",
         "secrets",
     }
 )
-WAIT_LATER = frozenset({"branches", "if"})
-GROUP_LATER = frozenset({"if", "if_changed"})
-BLOCK_LATER = INPUT_LATER = frozenset({"branches", "if"})
-TRIGGER_LATER = frozenset({"branches", "if", "if_changed"})
+WAIT_LATER = frozenset[str]()
+GROUP_LATER = frozenset({"if_changed"})
+BLOCK_LATER = INPUT_LATER = frozenset[str]()
+TRIGGER_LATER = frozenset({"if_changed"})
 TOP_LATER = frozenset({"checkout", "image", "secrets"})
+
+TYPES = {"script": "command", "waiter": "wait", "manual": "block"}
+KINDS = ("command", "wait", "block", "input", "trigger", "group")
+
+
+def unnested(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the step of the form ``{wait: {continue_on_failure: true}}`` as one map; every other as it is."""
+    if len(raw) != 1:
+        return raw
+    ((word, inner),) = raw.items()
+    kind = ALIASES.get(word, word)
+    return {"type": kind, **inner} if kind in KINDS and kind != "group" and isinstance(inner, dict) else raw
+
+
+def kind(named: Mapping[str, Any]) -> str:
+    """Return what kind of step it is: what its ``type`` says, else by its attributes, as Buildkite's parser asks."""
+    if "type" in named:
+        return TYPES.get(str(named["type"]), str(named["type"]))
+    if "command" in named or "plugins" in named:
+        return "command"
+    return next((one for one in KINDS if one in named), "")
 
 
 def canonical(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -57,7 +57,6 @@ def trigger(read: Reading, pipelines: Collection[str] | None) -> Trigger:
         env=values.variables(build.get("env")),
         asynchronous=read("async", values.flag),
         soft_fail=read("soft_fail", _forgiving),
-        skip=read("skip", values.skip),
         parallelism=read("parallelism", _parallelism),
     )
 
@@ -94,8 +93,8 @@ def _build(value: object) -> Mapping[str, object]:
         raise ValueError(f"must be a map of {', '.join(BUILD)}")
     for name in ("branch", "commit", "message"):
         values.text(value.get(name))
-    for name in ("env", "meta_data"):
-        values.variables(value.get(name))
+    values.variables(value.get("env"))
+    values.meta_data(value.get("meta_data"))
     return value
 
 

@@ -11,7 +11,7 @@ from shipping.local.engine.commands import ForgetPipeline, SetMetaData
 from shipping.local.engine.draft import derived
 from shipping.local.engine.expand import Expanded, Origin, expand
 from shipping.local.engine.intermediate import supersede
-from shipping.local.engine.records import TAKEN, Build, Group, Job, parallelism
+from shipping.local.engine.records import TAKEN, Build, Group, Job, shares
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import JOBS_PER_BUILD
 from shipping.local.engine.settle import settle
@@ -29,9 +29,6 @@ def create(draft: Draft, event: BuildCreated) -> None:
     """Begin a build with the steps of its pipeline's configuration."""
     numbers = (build.number for build in draft.builds() if build.pipeline.slug == event.pipeline.slug)
     link = adopt(draft, event)
-    expanded = expand(
-        event.document, Origin(build=event.id, seed="configuration", queued_at=draft.at, pipelines=event.pipelines)
-    )
     build = Build(
         id=event.id,
         number=max(numbers, default=0) + 1,
@@ -46,6 +43,8 @@ def create(draft: Draft, event: BuildCreated) -> None:
         pull_request=event.pull_request,
         triggered_from=link,
     )
+    origin = Origin(build=event.id, seed="configuration", queued_at=draft.at, pipelines=event.pipelines, asked=build)
+    expanded = expand(event.document, origin)
     draft.put(build)
     draft.commands += [SetMetaData(build=build.id, key=key, value=value) for key, value in event.meta_data.items()]
     _insert(draft, build, expanded, behind=None)
@@ -77,6 +76,7 @@ def upload(draft: Draft, event: PipelineUploaded) -> None:
         uploader=step.id,
         taken=frozenset(one.key for one in draft.steps(build.id).values() if one.key),
         pipelines=event.pipelines,
+        asked=build,
     )
     expanded = expand(event.document, origin)
     _insert(draft, replace(build, uploads={**build.uploads, event.uuid: digest}), expanded, behind=step)
@@ -130,7 +130,7 @@ def _insert(draft: Draft, build: Build, expanded: Expanded, *, behind: Step | No
 def _jobs(draft: Draft, step: Step) -> list[Job]:
     if isinstance(step.body, Group):
         return []
-    return [
-        Job(id=derived(step.id, index, 0), build=step.build, step=step.id, place=0, created_at=draft.at, index=index)
-        for index in range(parallelism(step) or 1)
-    ]
+    job = Job(id="", build=step.build, step=step.id, place=0, created_at=draft.at)
+    if step.omitted is not None:
+        job = replace(job, state=step.omitted, reason=step.reason, finished_at=draft.at)
+    return [replace(job, id=derived(step.id, index, 0), index=index) for index in range(shares(step))]

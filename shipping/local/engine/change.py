@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shipping.local.engine.dependencies import Graph, Outcome
 from shipping.local.engine.records import (
     ACTIVE,
+    TAKEN,
     Block,
     Command,
     Group,
@@ -49,7 +50,7 @@ def change(draft: Draft, event: StepChanged) -> None:
 
 def describe(state: State, step: Step) -> dict[str, Any]:
     """Return every attribute that `step get` can read."""
-    jobs = [job for job in state.jobs[step.build].values() if job.step == step.id and job.retried_in is None]
+    jobs = _latest(state, step)
     told: dict[str, Any] = {
         "id": step.id,
         "key": step.key,
@@ -58,8 +59,9 @@ def describe(state: State, step: Step) -> dict[str, Any]:
         "depends_on": None
         if step.depends_on is None
         else [{"step": one.step, "allow_failure": one.allow_failure} for one in step.depends_on],
+        "if": step.condition or None,
         "notify": list(step.notify),
-        "state": _state(jobs, step),
+        "state": state_of(state, step),
         "outcome": _outcome(Graph.of(state, step.build).outcome(step), jobs),
     }
     if isinstance(step.body, Command):
@@ -74,18 +76,24 @@ def describe(state: State, step: Step) -> dict[str, Any]:
     return told
 
 
-def _state(jobs: list[Job], step: Step) -> str:
+def _latest(state: State, step: Step) -> list[Job]:
+    return [job for job in state.jobs[step.build].values() if job.step == step.id and job.retried_in is None]
+
+
+def state_of(state: State, step: Step) -> str:
+    """Return the step's state in Buildkite's words."""
+    jobs = _latest(state, step)
     states = {job.state for job in jobs}
-    if isinstance(step.body, Command | Trigger) and step.body.skip:
+    if step.omitted is not None:
         return "ignored"
     if states <= {JobState.WAITING} and states:
         return "waiting_for_dependencies"
     if JobState.BLOCKED in states:
         return "ready"
-    if states & (ACTIVE - {JobState.SCHEDULED, JobState.ASSIGNED}):
+    if states & TAKEN:
         hard = any(job.state in (JobState.FAILED, JobState.TIMED_OUT) and not job.soft_failed for job in jobs)
         return "failing" if hard else "running"
-    if states & {JobState.SCHEDULED, JobState.ASSIGNED}:
+    if states & ACTIVE:
         return "running" if any(job.started_at for job in jobs) else "ready"
     return "finished"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shipping.local.engine.records import Record
+    from shipping.local.engine.records import Notification, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +50,11 @@ class StartTriggered:
     job: str
 
 
-AnyCommand = Put | Forget | ForgetPipeline | SetMetaData | Note | StartTriggered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Write down who would be told."""
+
+    notification: Notification
+
+
+AnyCommand = Put | Forget | ForgetPipeline | SetMetaData | Note | StartTriggered | Notify

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.needs import Needs
-from shipping.local.engine.records import HOLDING, Command, JobState
+from shipping.local.engine.records import ENDED, HOLDING, Block, Command, Input, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from shipping.local.engine.draft import Draft
-    from shipping.local.engine.records import Job
+    from shipping.local.engine.records import Build, Job
 
 Turn = tuple[float, int, str]
 """When its step came (with the build, or by an upload), its place among the build's jobs, and its id to tell ties apart."""
@@ -70,22 +70,43 @@ def _closing(draft: Draft, one: Member, fronts: Mapping[str, Member], kept: list
     seen: set[str] = set()
     while one.job.id not in seen:
         seen.add(one.job.id)
-        needs = Needs(draft.build(one.job.build), draft.steps(one.job.build)).of(draft.step(one.job))
-        before = [it for it in kept if it.job.build == one.job.build and it.job.step in needs]
+        needed = _needed(draft, one.job)
+        before = [it for it in kept if it.job.id in needed]
         if not before:
             return one
         one = fronts[before[0].group]
     return one
 
 
+def _needed(draft: Draft, job: Job) -> set[str]:
+    """Return the jobs that must be over before this one, with all those of the builds that they have triggered."""
+    steps = Needs(draft.build(job.build), draft.steps(job.build)).of(draft.step(job))
+    queue = [one for one in draft.jobs(job.build).values() if one.step in steps]
+    found: set[str] = set()
+    while queue:
+        one = queue.pop()
+        found.add(one.id)
+        if one.triggered is not None and draft.find_build(one.triggered) is not None:
+            queue += draft.jobs(one.triggered).values()
+    return found
+
+
 def _moving(draft: Draft, queues: list[list[Member]]) -> set[str]:
     """Return the builds in which something will happen without anybody's help: the least set that explains itself."""
-    moving = {
-        build.id for build in draft.unfinished() if any(job.state in HOLDING for job in draft.jobs(build.id).values())
-    }
+    moving: set[str] = set()
+    waiting: list[tuple[str, str]] = []
+    for build in draft.unfinished():
+        for job in draft.jobs(build.id).values():
+            if job.state is JobState.BLOCKED or (job.state in HOLDING and job.triggered is None):
+                moving.add(build.id)
+            elif job.state in HOLDING and job.triggered is not None:
+                waiting.append((build.id, job.triggered))
+    unfinished = {build.id for build in draft.unfinished()}
     grown = True
     while grown:
-        grown = False
+        above = {build for build, child in waiting if child in moving or child not in unfinished} - moving
+        moving |= above
+        grown = bool(above)
         for queue in queues:
             ahead = 0
             for one in queue:
@@ -116,12 +137,27 @@ def _members(draft: Draft) -> Iterator[Member]:
         }
         if not grouped:
             continue
+        held = _behind_a_person(draft, build, grouped)
         turns: dict[tuple[str, int], Turn] = {}
         for job in draft.jobs(build.id).values():
             if job.step not in grouped:
                 continue
             # A retry has its first attempt's turn: an opening gate that is retried must not stand behind the closing one.
             turn = turns.setdefault((job.step, job.index), (job.created_at, job.place, job.id))
-            if job.state in HOLDING or job.state in (JobState.LIMITED, JobState.WAITING):
+            if job.state in HOLDING | {JobState.LIMITED} or (job.state is JobState.WAITING and job.step not in held):
                 group, limit = grouped[job.step]
                 yield Member(job=job, group=group, limit=limit or 0, turn=turn)
+
+
+def _behind_a_person(draft: Draft, build: Build, asked: Collection[str]) -> set[str]:
+    """Return which of these steps wait, directly or not, for a block or input that nobody has answered yet."""
+    steps = draft.steps(build.id)
+    open_ = {
+        job.step
+        for job in draft.jobs(build.id).values()
+        if isinstance(steps[job.step].body, Block | Input) and job.state not in ENDED
+    }
+    if not open_:
+        return set()
+    needs = Needs(build, steps)
+    return {step for step in asked if needs.of(steps[step]) & open_}

@@ -41,6 +41,7 @@ NOT_YET = Verdict(ready=None)
 _OF_JOB = {
     JobState.PASSED: Outcome.PASSED,
     JobState.SKIPPED: Outcome.PASSED,
+    JobState.BROKEN: Outcome.PASSED,
     JobState.UNBLOCKED: Outcome.PASSED,
     JobState.FAILED: Outcome.FAILED,
     JobState.TIMED_OUT: Outcome.FAILED,
@@ -167,10 +168,18 @@ class Graph:
                 self._verdict_of_barrier[step.id] = before.lenient if lenient else before.strict
             so_far[step.group] = self._with(before, step)
 
+    def _implied(self, step: Step) -> Outcome:
+        """Return the outcome that waits and blocks ask for: of a group without its inputs, which hold nobody."""
+        if not isinstance(step.body, Group):
+            return self.outcome(step)
+        children = self._children.get(step.id, ())
+        return combined(self.outcome(child) for child in children if not isinstance(child.body, Input))
+
     def _with(self, before: _SoFar, step: Step) -> _SoFar:
         if isinstance(step.body, Input):
             return before
-        outcome, is_barrier = self.outcome(step), isinstance(step.body, BARRIERS)
+        # A wait that is not in the build holds nothing back; what stands before it does not concern those behind it.
+        outcome, is_barrier = self._implied(step), isinstance(step.body, BARRIERS) and step.omitted is None
         return _SoFar(
             barrier=step if is_barrier else before.barrier,
             strict=_worst([before.strict, self._after(step, outcome, allow=False)]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import AgentState, Command, JobState
 from shipping.local.engine.rejection import Rejection
 
@@ -51,8 +52,8 @@ def _candidates(draft: Draft, agent: Agent) -> Iterator[Job]:
     for build in draft.unfinished():
         for job in draft.jobs(build.id).values():
             if job.state is JobState.SCHEDULED:
-                body = draft.step(job).body
-                if isinstance(body, Command) and matches(body.agents, agent.tags):
+                body = command_of(draft.step(job), job)
+                if body is not None and matches(body.agents, agent.tags):
                     yield job
 
 

@@ -102,6 +102,10 @@ class Draft:
             kept.pop(build.id, None)
         self.commands.append(Forget(build=build.id))
 
+    def changed(self) -> tuple[Record, ...]:
+        """Return the records that were put, in the order in which each came first."""
+        return tuple(self._changed.values())
+
     def finish(self) -> tuple[State, tuple[AnyCommand, ...]]:
         """Return the new state and the commands, records first."""
         state = replace(

@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.draft import derived
+from shipping.local.engine.matrix import command_of, fill, of_job
 from shipping.local.engine.records import Block, Command, Group, Input, parallelism
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ class Site:
 
 
 def job_name(step: Step, job: Job) -> str:
-    """Return the label with the share filled in: ``%n`` from 0, ``%N`` from 1, ``%t`` and ``%T`` their number."""
+    """Return the label with the share (``%n`` from 0, ``%N`` from 1, ``%t`` and ``%T`` their number) or matrix filled in."""
     total = str(parallelism(step) or 1)
-    label = step.label
+    label = fill(step.label, of_job(step, job))
     for mark, value in (("%n", str(job.index)), ("%N", str(job.index + 1)), ("%t", total), ("%T", total)):
         label = label.replace(mark, value)
     return label
@@ -42,17 +43,17 @@ def job_env(state: State, job: Job, site: Site) -> dict[str, str]:
     build = state.builds[job.build]
     steps = state.steps[job.build]
     step = steps[job.step]
-    own = step.body.env if isinstance(step.body, Command) else {}
+    body = command_of(step, job) or Command()
     group = steps[step.group] if step.group else None
     agent = state.agents.get(job.agent) if job.agent else None
     return {
         **build.pipeline.env,
         **build.pipeline_env,
         **build.env,
-        **own,
+        **body.env,
         **_of_build(build, site),
         **_of_unblocker(state, job),
-        **_of_step(step, job, group),
+        **_of_step(step, body, job, group),
         **_of_agent(agent),
     }
 
@@ -136,8 +137,7 @@ def _of_trigger(above: TriggeredFrom | None) -> dict[str, str]:
     }
 
 
-def _of_step(step: Step, job: Job, group: Step | None) -> dict[str, str]:
-    body = step.body if isinstance(step.body, Command) else Command()
+def _of_step(step: Step, body: Command, job: Job, group: Step | None) -> dict[str, str]:
     told = {
         "BUILDKITE_JOB_ID": job.id,
         "BUILDKITE_STEP_ID": step.id,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shipping.local.engine import attributes, bodies, values
+from shipping.local.engine import attributes, bodies, filters, matrix, notices, values
+from shipping.local.engine.conditions import condition, facts
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Body, Command, Group, Step, Wait, parallelism
+from shipping.local.engine.records import Body, Build, Command, Group, Step, Wait, shares
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ T = TypeVar("T")
 
 JOBS_PER_UPLOAD = 500
 HIGHEST_PARALLELISM = 10_000
-KINDS = ("wait", "block", "input", "trigger", "group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +33,15 @@ class Expanded:
 
     def jobs(self) -> int:
         """Return how many jobs Buildkite counts: one per share, one per wait, one per group."""
-        return sum(parallelism(step) or 1 for step in self.steps)
+        return sum(shares(step) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a document comes from. ``seed`` makes its steps' ids; ``taken`` are the keys the build has already.
 
-    ``pipelines`` are the slugs of the pipelines that its steps may trigger; None: not asked.
+    ``pipelines`` are the slugs of the pipelines that its steps may trigger, ``asked`` is the build that conditions and
+    branch filters ask about; None: both are read, and not asked.
     """
 
     build: str
@@ -49,6 +50,7 @@ class Origin:
     uploader: str | None = None
     taken: frozenset[str] = frozenset()
     pipelines: Collection[str] | None = None
+    asked: Build | None = None
 
 
 def expand(document: object, origin: Origin) -> Expanded:
@@ -70,6 +72,7 @@ class _Reader:
     origin: Origin
     faults: list[str] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)
+    facts: facts.Facts = facts.NOTHING
 
     def document(self, document: object) -> Expanded:
         if isinstance(document, list):
@@ -78,6 +81,8 @@ class _Reader:
             raise Rejection("The pipeline must be a map with a list of 'steps'")
         self.blame("pipeline", attributes.refuse(document, attributes.TOP, attributes.TOP_LATER))
         env = self.read("pipeline", document, "env", values.variables)
+        if self.origin.asked is not None:
+            self.facts = facts.of_build(self.origin.asked, env)
         self.defaults = {
             "agents": self.read("pipeline", document, "agents", values.rules),
             "priority": self.read("pipeline", document, "priority", _priority),
@@ -85,7 +90,7 @@ class _Reader:
         steps: list[Step] = []
         for place, raw in enumerate(document.get("steps", []), 1):
             steps += self.step(f"step {place}", raw, None)
-        return Expanded(steps=tuple(steps), env=env, notify=_notify(document))
+        return Expanded(steps=tuple(steps), env=env, notify=self.read("pipeline", document, "notify", notices.of_build))
 
     def step(self, where: str, raw: object, group: Step | None) -> list[Step]:
         if isinstance(raw, str):
@@ -93,10 +98,10 @@ class _Reader:
         if not isinstance(raw, dict):
             self.faults.append(f"{where}: must be a map, or the word 'wait'")
             return []
-        named, faults = attributes.canonical(raw)
+        named, faults = attributes.canonical(attributes.unnested(raw))
         where += _called(named)
         self.blame(where, faults)
-        kind = _kind(named)
+        kind = attributes.kind(named)
         if kind == "group":
             return self.group(where, named, group)
         if kind in ("block", "input"):
@@ -104,8 +109,8 @@ class _Reader:
         one = {"command": self.command, "wait": self.wait, "trigger": self.trigger}.get(kind)
         if one is not None:
             return [one(where, named, group)]
-        kinds = ", ".join(map(repr, ("command", "plugins", *KINDS)))
-        self.faults.append(f"{where}: cannot tell its kind: it has none of {kinds}")
+        kinds = ", ".join(map(repr, ("plugins", *attributes.KINDS)))
+        self.faults.append(f"{where}: cannot tell its kind: it has none of {kinds}, or a wrong 'type'")
         return []
 
     def command(self, where: str, named: dict[str, Any], group: Step | None) -> Step:
@@ -125,12 +130,13 @@ class _Reader:
             priority=self.read(where, named, "priority", _priority)
             if "priority" in named
             else self.defaults["priority"],
-            skip=self.read(where, named, "skip", values.skip) or _inherited_skip(group),
             signature=named.get("signature"),
             concurrency=self.read(where, named, "concurrency", values.slots),
             concurrency_group=self.read(where, named, "concurrency_group", values.concurrency_group),
             cancel_on_build_failing=self.read(where, named, "cancel_on_build_failing", values.flag),
+            matrix=self.read(where, named, "matrix", matrix.read),
         )
+        self.blame(where, list(matrix.faults(str(named.get("label")), body)))
         self.read(where, named, "concurrency_method", values.concurrency_method)
         self.blame(where, values.unpaired(named))
         return self.placed(where, named, body, group)
@@ -156,7 +162,7 @@ class _Reader:
         if named.get("trigger") is None:
             self.faults.append(f"{where}: attribute 'trigger' must be the slug of a pipeline")
         body = bodies.trigger(self.reading(where, named), self.origin.pipelines)
-        return self.placed(where, named, replace(body, skip=body.skip or _inherited_skip(group)), group)
+        return self.placed(where, named, body, group)
 
     def reading(self, where: str, named: Mapping[str, Any]) -> Reading:
         def read(name: str, reader: Callable[[object], T], /) -> T:
@@ -170,8 +176,7 @@ class _Reader:
             self.faults.append(f"{where}: attribute 'group' cannot stand inside a group")
             return []
         named = _labelled(named, "group")
-        skip = self.read(where, named, "skip", values.skip)
-        group = self.placed(where, named, Group(skip=skip), None)
+        group = self.placed(where, named, Group(), None)
         inner = named.get("steps")
         if not isinstance(inner, list) or not inner:
             self.faults.append(f"{where}: attribute 'steps' must be a list of at least one step")
@@ -183,7 +188,7 @@ class _Reader:
 
     def placed(self, where: str, named: dict[str, Any], body: Body, group: Step | None) -> Step:
         """Return the step with what every kind has. Its id follows from where it stands in its document."""
-        explicit = named.get("depends_on") is not None or "depends_on" in named
+        omission = self.omission(where, named, group)
         return Step(
             id=derived(self.origin.build, self.origin.seed, where),
             build=self.origin.build,
@@ -192,11 +197,28 @@ class _Reader:
             key=self.read(where, named, "key", values.key),
             group=group.id if group else None,
             uploader=self.origin.uploader,
-            depends_on=self.read(where, named, "depends_on", values.dependencies) if explicit else None,
+            depends_on=self.read(where, named, "depends_on", values.dependencies) if "depends_on" in named else None,
             allow_dependency_failure=self.read(where, named, "allow_dependency_failure", values.flag),
             queued_at=self.origin.queued_at,
-            notify=_notify(named),
+            notify=self.read(where, named, "notify", notices.of_step),
+            condition=str(named.get("if") or "").strip(),
+            omitted=omission.state,
+            reason=omission.reason,
         )
+
+    def omission(self, where: str, named: Mapping[str, Any], group: Step | None) -> filters.Omission:
+        """Return what the step's filters make of it, and its group's."""
+        if named.get("if") is not None and named.get("branches") is not None:
+            self.faults.append(f"{where}: attribute 'branches' cannot be used together with 'if'")
+
+        def answered(value: object) -> filters.Omission:
+            own = filters.Filters(condition=condition.read(value), branches=branches, skip=skip)
+            branch = self.origin.asked.branch if self.origin.asked else None
+            return filters.omission(own, group, self.facts, branch)
+
+        branches = self.read(where, named, "branches", filters.patterns)
+        skip = self.read(where, named, "skip", values.skip)
+        return self.read(where, named, "if", answered)
 
     def read(self, where: str, named: Mapping[str, Any], name: str, reader: Callable[[object], T]) -> T:
         """Return the attribute's value, or what the reader makes of nothing: where it is absent, and after a fault."""
@@ -217,14 +239,6 @@ class _Reader:
                 self.faults.append(f'The key "{key}" has already been used by another step in this build')
 
 
-def _kind(named: Mapping[str, Any]) -> str:
-    """Return what kind of step it is, in the order in which Buildkite's own parser asks."""
-    if "command" in named or "plugins" in named:
-        return "command"
-    kind = next((kind for kind in KINDS if kind in named), str(named.get("type")))
-    return {"script": "command", "waiter": "wait", "manual": "block"}.get(kind, kind)
-
-
 def _labelled(named: dict[str, Any], kind: str) -> dict[str, Any]:
     """Return the step with what stands behind its kind as its label, where it has no other."""
     return named if named.get("label") or not isinstance(named.get(kind), str) else {**named, "label": named[kind]}
@@ -235,15 +249,6 @@ def _called(named: Mapping[str, Any]) -> str:
     names = (named.get(word) for word in ("key", "label", "group", "block", "input", "trigger"))
     name = next((name for name in names if name), None)
     return f" ({name!r})" if isinstance(name, str) else ""
-
-
-def _notify(named: Mapping[str, Any]) -> tuple[Any, ...]:
-    wanted = named.get("notify")
-    return tuple(wanted) if isinstance(wanted, list) else () if wanted is None else (wanted,)
-
-
-def _inherited_skip(group: Step | None) -> str:
-    return group.body.skip if group and isinstance(group.body, Group) else ""
 
 
 def _parallelism(value: object) -> int | None:

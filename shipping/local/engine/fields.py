@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.errors import nearest
 from shipping.local.engine import values
 from shipping.local.engine.records import Field, Option
+from shipping.local.engine.regex.fault import RegexFault
+from shipping.local.engine.regex.search import compiled
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from shipping.local.engine.regex.search import Regex
+
 KEY = re.compile(r"[A-Za-z0-9/_-]{1,100}")
 TEXT = frozenset({"text", "key", "hint", "required", "default", "format"})
 SELECT = frozenset({"select", "key", "hint", "required", "default", "options", "multiple"})
-VALUE_LIMIT = 100 * 1024
-"""Bytes: an answer becomes meta-data, and may not be longer than that."""
 
 
 def read(value: object) -> tuple[Field, ...]:
@@ -68,10 +70,16 @@ def _default(value: object, *, multiple: bool) -> str | tuple[str, ...]:
 def _format(value: object) -> str:
     pattern = values.text(value)
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"need a regular expression for 'format': {pattern!r} is none ({error})") from None
+        _whole(pattern)
+    except RegexFault as fault:
+        raise ValueError(f"need a regular expression for 'format': {pattern!r} {fault}") from None
     return pattern
+
+
+def _whole(pattern: str) -> Regex:
+    """Return a pattern for all of a text, as the one of an HTML form is."""
+    compiled(pattern)
+    return compiled(rf"\A(?:{pattern})\z")
 
 
 def _options(key: str, value: object) -> tuple[Option, ...]:
@@ -113,12 +121,13 @@ def _answer(asked: Field, given: str | tuple[str, ...]) -> str:
     if len(lines) > 1 and not asked.multiple:
         raise ValueError(f"takes one value, not {len(lines)}")
     joined = "\n".join(lines)
-    if len(joined.encode()) > VALUE_LIMIT:
-        raise ValueError(f"is longer than {VALUE_LIMIT} bytes")
+    # An answer becomes meta-data.
+    if len(joined.encode()) > values.META_DATA_LIMIT:
+        raise ValueError(f"is longer than {values.META_DATA_LIMIT} bytes")
     options = [option.value for option in asked.options]
     for line in lines:
         if asked.kind == "select" and line not in options:
             raise ValueError(f"must be one of {', '.join(options)}, not {line!r}")
-        if asked.format and not re.fullmatch(asked.format, line):
+        if asked.format and not _whole(asked.format).search(line):
             raise ValueError(f"must match {asked.format!r}, and {line!r} does not")
     return joined

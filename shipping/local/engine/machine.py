@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shipping.local.engine import blocks, builds, cancel, change, dispatch, events, lifecycle, retry, triggers, watchdog
+from shipping.local.engine import (
+    blocks,
+    builds,
+    cancel,
+    change,
+    dispatch,
+    events,
+    lifecycle,
+    notify,
+    retry,
+    triggers,
+    watchdog,
+)
 from shipping.local.engine.draft import Draft
 from shipping.local.engine.settle import settle
 
@@ -53,4 +65,5 @@ def step(state: State, event: events.Event) -> tuple[State, tuple[AnyCommand, ..
     """Return the state after the event, and what the edge must do about it. Raises Rejection: then nothing happened."""
     draft = Draft(state, event.at)
     HANDLERS[type(event)](draft, event)
-    return draft.finish()
+    after, commands = draft.finish()
+    return after, (*commands, *notify.told(state, after, draft.changed(), event.at))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Wait
+from shipping.local.engine.records import Block, Group, Input, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shipping.local.engine.records import Build, Step
 
-ORDERING = (Wait,)
+ORDERING = (Wait, Block)
 """Kinds that stand, without an explicit dependency, behind all before them and in front of all behind them."""
 
 
@@ -42,11 +42,15 @@ class Needs:
         return found
 
     def _index(self, step: Step, scope: list[Step]) -> None:
-        if isinstance(step.body, ORDERING):
+        if isinstance(step.body, Input):
+            # It stands beside the others: nothing holds it back, and no wait waits for it.
+            self._before[step.id] = []
+        elif _orders(step):
             self._before[step.id] = list(scope)
+            scope.append(step)
         else:
-            self._before[step.id] = [one for one in reversed(scope) if isinstance(one.body, ORDERING)][:1]
-        scope.append(step)
+            self._before[step.id] = [one for one in reversed(scope) if _orders(one)][:1]
+            scope.append(step)
         if step.group:
             self._children.setdefault(step.group, []).append(step)
         if step.uploader:
@@ -57,9 +61,12 @@ class Needs:
         for owner in (step, group):
             for dependency in (owner.depends_on or ()) if owner else ():
                 yield from self._whole(dependency.step, step)
+        if isinstance(step.body, Group):
+            # Who waits for a group waits for its steps, but for the inputs: where those count, they are named.
+            yield from (child for child in self._children.get(step.id, ()) if not isinstance(child.body, Input))
         if step.depends_on is None:
             yield from self._before[step.id]
-            if group is not None and group.depends_on is None:
+            if group is not None and group.depends_on is None and not isinstance(step.body, Input):
                 yield from self._before[group.id]
             if step.uploader and (group is None or group.depends_on is None):
                 yield self._by_id[step.uploader]
@@ -77,3 +84,7 @@ class Needs:
             inner = [it for it in (*uploaded, *self._children.get(one.id, ())) if it.id not in seen]
             seen |= {it.id for it in inner}
             queue += inner
+
+
+def _orders(step: Step) -> bool:
+    return isinstance(step.body, ORDERING) and step.omitted is None

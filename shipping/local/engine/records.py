@@ -26,6 +26,7 @@ class JobState(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELED = "canceled"
     SKIPPED = "skipped"
+    BROKEN = "broken"
     WAITING_FAILED = "waiting_failed"
     BLOCKED_FAILED = "blocked_failed"
 
@@ -179,6 +180,7 @@ class ManualRetry:
 class Command:
     """What a command step runs. ``soft_fail`` lists exit statuses that do not fail the build, ``*`` for all.
 
+    ``matrix`` has the values of each of its jobs, by dimension; the other attributes still name them (see `matrix`).
     ``concurrency`` is how many jobs of its ``concurrency_group`` may hold a slot when one of these takes one.
     """
 
@@ -193,11 +195,11 @@ class Command:
     soft_fail: tuple[int | str, ...] = ()
     timeout_in_minutes: int | None = None
     priority: int = 0
-    skip: str = ""
     signature: Any = None
     concurrency: int | None = None
     concurrency_group: str = ""
     cancel_on_build_failing: bool = False
+    matrix: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +210,6 @@ class Wait:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Its steps name it in their ``group``."""
-
-    skip: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +270,6 @@ class Trigger:
     env: Mapping[str, str] = field(default_factory=dict)
     asynchronous: bool = False
     soft_fail: bool = False
-    skip: str = ""
     parallelism: int | None = None
 
 
@@ -281,7 +280,8 @@ Body = Command | Wait | Group | Block | Input | Trigger
 class Step:
     """``depends_on`` is None where only the implicit dependencies hold. ``uploader`` is the step whose job uploaded it.
 
-    ``queued_at`` orders dispatch: uploaded jobs inherit their uploader's place in the queue.
+    ``queued_at`` orders dispatch: uploaded jobs inherit their uploader's place in the queue. ``omitted`` is what its jobs
+    are from the start (broken, skipped) where ``condition``, ``branches`` or ``skip`` keep it out; ``reason`` says which.
     """
 
     id: str
@@ -296,6 +296,9 @@ class Step:
     queued_at: float = 0.0
     notify: tuple[Any, ...] = ()
     changes: tuple[str, ...] = ()
+    condition: str = ""
+    omitted: JobState | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,6 +357,18 @@ class Agent:
     stopping: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Somebody would have been told: ``channel`` is the service and whom it tells. Of a build, or of one ``step`` of it."""
+
+    build: str
+    event: str
+    channel: str
+    step: str | None = None
+    message: str = ""
+    at: float = 0.0
+
+
 Record = Build | Step | Job | Agent
 
 
@@ -379,6 +394,11 @@ class State:
 def parallelism(step: Step) -> int | None:
     """Return how many jobs the step asks for; None where it does not say, which is one."""
     return step.body.parallelism if isinstance(step.body, Command | Trigger) else None
+
+
+def shares(step: Step) -> int:
+    """Return how many jobs the step has: one per share, one per combination of its matrix."""
+    return parallelism(step) or (len(step.body.matrix) if isinstance(step.body, Command) else 0) or 1
 
 
 def latest(jobs: Mapping[str, Job]) -> tuple[Job, ...]:

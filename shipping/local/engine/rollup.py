@@ -73,8 +73,8 @@ def _blocked_state(draft: Draft, build: Build) -> str:
 
 
 def _ended_well(jobs: Collection[Job]) -> BuildState:
-    """Return passed; not_run where every step was skipped."""
-    skipped = [job for job in jobs if job.state is JobState.SKIPPED]
+    """Return passed; not_run where every step was skipped, by ``skip`` or by a filter."""
+    skipped = [job for job in jobs if job.state in (JobState.SKIPPED, JobState.BROKEN)]
     waits = [job for job in jobs if job.state is JobState.PASSED and job.started_at is None]
     return BuildState.NOT_RUN if skipped and len(skipped) + len(waits) == len(jobs) else BuildState.PASSED
 

@@ -96,8 +96,6 @@ def _released(job: Job, step: Step, at: float) -> Job:
         return replace(job, state=JobState.BLOCKED, scheduled_at=at)
     if not isinstance(step.body, Command | Trigger):
         return replace(job, state=JobState.PASSED, finished_at=at)
-    if step.body.skip:
-        return replace(job, state=JobState.SKIPPED, reason=step.body.skip, finished_at=at)
     if isinstance(step.body, Command) and step.body.concurrency is not None:
         return replace(job, state=JobState.LIMITED)
     return replace(job, state=JobState.SCHEDULED, scheduled_at=at)

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROUP_LIMIT = 200
+KEY_LIMIT = 100
+SKIP_LIMIT = 70
+META_DATA_LIMIT = 100 * 1024
+"""Bytes of one value."""
 
-KEY = re.compile(r"[A-Za-z0-9_\-:.,]{1,100}")
+KEY = re.compile(rf"[A-Za-z0-9_\-:.,]{{1,{KEY_LIMIT}}}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 SIGNAL_REASONS = (
     "*",
@@ -60,7 +64,7 @@ def key(value: object) -> str | None:
         return None
     if isinstance(value, str) and KEY.fullmatch(value) and not UUID.fullmatch(value):
         return value
-    raise ValueError("must be at most 100 letters, digits, or _ - : . , and not look like a UUID")
+    raise ValueError(f"must be at most {KEY_LIMIT} letters, digits, or _ - : . , and not look like a UUID")
 
 
 def lines(value: object) -> str:
@@ -92,6 +96,15 @@ def variables(value: object) -> dict[str, str]:
     if isinstance(value, dict):
         return {str(name): scalar(content) for name, content in value.items()}
     raise ValueError("must be a map of names to values")
+
+
+def meta_data(value: object) -> dict[str, str]:
+    """Return a build's meta-data, none of its values longer than Buildkite keeps."""
+    found = variables(value)
+    for name, content in found.items():
+        if len(content.encode()) > META_DATA_LIMIT:
+            raise ValueError(f"value of {name!r} must be at most {META_DATA_LIMIT} bytes")
+    return found
 
 
 def rules(value: object) -> tuple[str, ...]:
@@ -140,9 +153,9 @@ def skip(value: object) -> str:
         return ""
     if value is True:
         return "skipped"
-    if isinstance(value, str) and len(value) <= 70:
+    if isinstance(value, str) and len(value) <= SKIP_LIMIT:
         return value
-    raise ValueError("must be true, false, or a reason of at most 70 characters")
+    raise ValueError(f"must be true, false, or a reason of at most {SKIP_LIMIT} characters")
 
 
 def dependencies(value: object) -> tuple[Dependency, ...]:

@@ -71,6 +71,9 @@ def _of_union(inner: tuple[Any, ...], value: Any) -> Any:
     if isinstance(value, dict) and KIND in value:
         kind = next(one for one in inner if getattr(one, "__name__", "") == value[KIND])
         return _rich(kind, value)
+    named = next((one for one in inner if isinstance(one, type) and issubclass(one, Enum)), None)
+    if named is not None and isinstance(value, str):
+        return named(value)
     if isinstance(value, list):
         return _rich(next(one for one in inner if get_origin(one) is tuple), value)
     return value

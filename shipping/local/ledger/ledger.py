@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.commands import AnyCommand, Forget, ForgetPipeline, Note, Put, SetMetaData
+from shipping.local.engine.commands import AnyCommand, Forget, ForgetPipeline, Note, Notify, Put, SetMetaData
 from shipping.local.engine.environment import pipeline_id
 from shipping.local.ledger.annotations import Annotations
 from shipping.local.ledger.artifacts import Artifacts
 from shipping.local.ledger.database import Database
 from shipping.local.ledger.logs import Logs
 from shipping.local.ledger.metadata import MetaData
+from shipping.local.ledger.notifications import Notifications
 from shipping.local.ledger.pipelines import Pipelines, Settings
 from shipping.local.ledger.records import Records
 from shipping.local.ledger.registry import Registry
@@ -33,6 +34,7 @@ class Ledger:
         self.artifacts = Artifacts(self.database)
         self.logs = Logs(self.database)
         self.registry = Registry(self.database)
+        self.notifications = Notifications(self.database)
 
     def carry_out(self, commands: Iterable[AnyCommand], state: State) -> None:
         """Do what the engine asks, all in one transaction. ``state`` is the one after the event."""
@@ -45,6 +47,8 @@ class Ledger:
                         self.meta_data.set(build, {key: value})
                     case Note(job=job, text=text):
                         self.logs.note(state.home[job], job, text)
+                    case Notify(notification=notification):
+                        self.notifications.add(notification)
                     case Forget(build=build):
                         self.records.forget(build)
                     case ForgetPipeline(slug=slug):

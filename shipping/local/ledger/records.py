@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[Record]] = {"build": Build, "step": Step, "job": Job, "agent": Agent}
 NAMES = {kind: name for name, kind in KINDS.items()}
-OF_BUILD = ("records", "meta_data", "annotations", "artifacts", "log_chunks", "log_notes")
+OF_BUILD = ("records", "meta_data", "annotations", "artifacts", "log_chunks", "log_notes", "notifications")
 
 
 class Records:

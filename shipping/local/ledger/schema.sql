@@ -78,3 +78,14 @@ CREATE TABLE IF NOT EXISTS registry (
   PRIMARY KEY (kind, id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS registry_parent ON registry (kind, parent);
+
+-- Who would have been told of what, in place of messages.
+CREATE TABLE IF NOT EXISTS notifications (
+  build TEXT NOT NULL,
+  step TEXT,
+  event TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  message TEXT NOT NULL,
+  at REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS notifications_build ON notifications (build);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount, Route
 
+from pipeline_gen.errors import InfraError
 from shipping.local.engine.rejection import Rejection
 from shipping.local.server import errors, files
 from shipping.local.server.agents import absent, artifacts, jobs, metadata, sessions, steps, uploads
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from shipping.local.server.plane import Plane
 
+LOG = logging.getLogger(__name__)
 AGENT_API = [sessions, jobs, uploads, metadata, artifacts, agent_annotations, steps, absent]
 REST_API = [
     rest_organizations,
@@ -55,6 +58,8 @@ HOSTS = ["127.0.0.1", "localhost"]
 
 def application(plane: Plane) -> Starlette:
     """Return the application around a control plane."""
+
+    files.sweep(plane.artifacts)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -78,6 +83,7 @@ def application(plane: Plane) -> Starlette:
         exception_handlers={
             Rejection: errors.rejected,
             HTTPException: errors.unanswered,
+            InfraError: errors.unkept,
             Exception: errors.failed,
         },
         lifespan=lifespan,
@@ -99,6 +105,14 @@ class _Slashes:
 
 
 async def _tick(plane: Plane) -> None:
+    """Let time pass. What cannot be written now is tried again with the next tick, and said once."""
+    said = ""
     while True:
         await asyncio.sleep(plane.pace.tick)
-        plane.tick()
+        try:
+            plane.tick()
+        except InfraError as error:
+            if said != (said := errors.sentence(error)):
+                LOG.warning("%s", said)
+        else:
+            said = ""

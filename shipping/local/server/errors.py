@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
+from pipeline_gen.errors import InfraError
 from shipping.local.engine.rejection import Rejection
 from shipping.local.server.page.views import absent
 from shipping.local.server.wire import answer
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from pipeline_gen.errors import ShipError
 
 PROGRAMS = ("/v2/", "/v3/", "/uploads/", "/agentedge.")
 
@@ -31,6 +34,18 @@ async def unanswered(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     return _said(request, f"{error.detail}: {request.method} {request.url.path}", error.status_code)
+
+
+async def unkept(request: Request, error: Exception) -> Response:
+    """We could not keep what was asked, and nothing has changed: agents try again, people are told what to do."""
+    if not isinstance(error, InfraError):
+        raise error
+    return _said(request, sentence(error), 503)
+
+
+def sentence(error: ShipError) -> str:
+    """Return the error with its hint, as one line."""
+    return f"{error.message}; hint: {error.hint}" if error.hint else error.message
 
 
 async def failed(_: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from pipeline_gen.errors import InfraError
 from shipping.local.engine.rejection import Rejection
 from shipping.local.server.wire import plane
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+PARTIAL = ".partial"
 SHOWN = ("text/plain", "image/png", "image/jpeg", "image/gif", "application/json")
 """Opened in the browser; everything else is saved."""
 
@@ -43,14 +45,27 @@ class Receiving:
 
 @asynccontextmanager
 async def receive(path: Path, *, limit: int) -> AsyncIterator[Receiving]:
-    """Write beside the place and rename when all went well: a half file is never seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
+    """Write beside the place and rename when all went well: a half file is never seen.
+
+    Raises InfraError where the bytes cannot be kept; the agent sends them again.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             yield Receiving(file=file, limit=limit)
         partial.replace(path)
+    except OSError as error:
+        raise InfraError(
+            f"could not keep an artifact in {str(path.parent)!r}: {error.strerror}", hint=f"see `df {path.parent}`"
+        ) from error
     finally:
+        partial.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process had begun to write; nobody was told that it is there."""
+    for partial in folder.glob(f"*{PARTIAL}"):
         partial.unlink(missing_ok=True)
 
 

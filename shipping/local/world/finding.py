@@ -50,10 +50,17 @@ def find(world: World, asked: Asked) -> Build:
 
 
 def _newest(world: World, asked: Asked) -> Build:
+    """Return the newest build of the named pipeline, of those of where one stands, or of all: other's may be triggered."""
     if asked.pipeline is not None:
         check_pipeline(world, asked.pipeline, asked.options)
-    for shown in world.builds(asked.pipeline, limit=1):
-        return build_of(shown)
+        likely = [asked.pipeline]
+    else:
+        known = {str(one["slug"]) for one in world.pipelines()}
+        likely = [slug for slug in asked.usual if slug in known]
+    places: list[str | None] = [*likely] or [None]
+    newest = [shown for slug in places for shown in world.builds(slug, limit=1)]
+    if newest:
+        return build_of(max(newest, key=lambda shown: str(shown["created_at"])))
     of = f" of {asked.pipeline!r}" if asked.pipeline else ""
     raise UsageError(f"cannot find a build{of}: there is none yet", hint=f"ship local build{asked.options}")
 
@@ -90,6 +97,12 @@ def check_pipeline(world: World, slug: str, options: str) -> str:
 def build_of(shown: dict[str, Any]) -> Build:
     """Return which build it is that REST has shown."""
     return Build(pipeline=str(shown["pipeline"]["slug"]), number=int(shown["number"]), url=str(shown["web_url"]))
+
+
+def named(address: str) -> str:
+    """Return PIPELINE/NUMBER of a build's page; an address of another kind as it is."""
+    read = ADDRESS.fullmatch(address)
+    return f"{read['pipeline']}/{read['number']}" if read else address
 
 
 def name_of(job: dict[str, Any]) -> str:

@@ -134,6 +134,13 @@ class Folder:
             finally:
                 self._sign("")
 
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn among commands that change the same settings; the kernel ends it with the process."""
+        with (self.root / "turn.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def holder(self) -> Holder | None:
         """Return who holds the folder now, None if nobody does."""
         signature = self._signature()

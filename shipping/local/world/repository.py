@@ -36,11 +36,20 @@ class Source:
 
 
 def top(shell: Shell, folder: Path) -> Path | None:
-    """Return the root of the git repository that ``folder`` stands in, None outside of one."""
+    """Return the root of the git repository that ``folder`` stands in (a bare one is its own), None outside of one."""
     if not folder.is_dir():
         raise UsageError(f"cannot find the folder {str(folder)!r}")
     done = shell.run(["git", "-C", str(folder), "rev-parse", "--show-toplevel"])
-    return Path(done.text.strip()) if done.code == 0 else None
+    if done.code == 0:
+        return Path(done.text.removesuffix("\n"))
+    done = shell.run(["git", "-C", str(folder), "rev-parse", "--is-bare-repository", "--absolute-git-dir"])
+    bare, _, place = done.text.removesuffix("\n").partition("\n")
+    return Path(place) if done.code == 0 and bare == "true" else None
+
+
+def is_bare(shell: Shell, root: Path) -> bool:
+    """Say whether the repository has no folder of files."""
+    return shell.run(["git", "-C", str(root), "rev-parse", "--is-bare-repository"]).text.strip() == "true"
 
 
 def root_of(shell: Shell, folder: Path) -> Path:
@@ -65,14 +74,18 @@ def source(shell: Shell, root: Path, *, branch: str | None, commit: str | None, 
     branch = branch or _current_branch(shell, root, commit)
     resolved = git.resolve(commit or branch)
     subject = git.message(resolved).split("\n", 1)[0]
-    return Source(
-        root=root, repository=root, branch=branch, commit=resolved, message=message or subject, dirty=git.dirty()
-    )
+    dirty = () if is_bare(shell, root) else git.dirty()
+    return Source(root=root, repository=root, branch=branch, commit=resolved, message=message or subject, dirty=dirty)
 
 
 def uncommitted(worktree: Worktree, *, branch: str | None, message: str | None) -> Source:
     """Return the working tree as what to build, made a commit beside the repository. Raises UsageError."""
     shell, root = worktree.shell, worktree.root
+    if is_bare(shell, root):
+        raise UsageError(
+            f"cannot build the uncommitted work of {str(root)!r}: a bare repository has none",
+            hint="leave --worktree out",
+        )
     branch = branch or _current_branch(shell, root, None)
     if shell.run(["git", "check-ref-format", f"refs/heads/{branch}"]).code != 0:
         raise UsageError(f"cannot call a branch {branch!r}", hint="ship local build --worktree --branch NAME")
@@ -115,7 +128,7 @@ def configurations(root: Path) -> tuple[Config, ...]:
 def apps_of(root: Path) -> dict[str, str]:
     """Return the apps of a repository by their pipeline slugs; one without apps is one, called as its folder."""
     found = {config.buildkite.pipeline_slug(config.app): config.app for config in configurations(root)}
-    name = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "pipeline"
+    name = re.sub(r"[^a-z0-9]+", "-", root.name.removesuffix(".git").lower()).strip("-") or "pipeline"
     return found or {name: name}
 
 

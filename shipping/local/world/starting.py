@@ -30,18 +30,45 @@ class Start:
     pull_request: PullRequest | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A pipeline as it is (None: not yet), and the steps that it must have for the build."""
+
+    slug: str
+    found: dict[str, Any] | None
+    configuration: str
+
+
 def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callable[[str], None]) -> Build:
     """Start the build. Raises UsageError before anything is created where it could not come to anything."""
+    with world.folder.turn():
+        wanted = _wanted(world, Git(shell, what.repository), what, asked, say)
+        return _build(world, wanted, what, asked)
+
+
+def first_question(world: World, build: Build) -> dict[str, Any]:
+    """Return the job of the step that the pipeline begins with, which is a question."""
+    return next(job for job in world.show(build)["jobs"] if job["type"] == "manual")
+
+
+def _wanted(world: World, git: Git, what: Source, asked: Start, say: Callable[[str], None]) -> Wanted:
+    """Return the pipeline with somebody's own steps where it has such, else with ours, by what the commit holds."""
     slug = check_slug(asked.pipeline or slug_of(what.root))
-    app = check_slug(_app(what.root, slug))
     found = next((one for one in world.pipelines() if one["slug"] == slug), None)
-    configuration = _configuration(found, Git(shell, what.repository), what, app, say)
+    if found is not None and not is_ours(found):
+        configuration = str(found["configuration"])
+    else:
+        first = first_steps(git, what.commit, check_slug(_app(what.root, slug)), folder=what.root)
+        configuration = first.configuration
+        note = left_out(git, what.commit, first.file) if first.file else ""
+        if note:
+            say(f"note: {note}")
     if asked.answers and question(configuration) is None:
         raise UsageError(
             f"cannot answer {', '.join(map(repr, asked.answers))}: the pipeline {slug!r} does not begin with a question",
             hint="leave --field out; once the build waits for a person: ship local unblock --field KEY=VALUE",
         )
-    return _build(world, slug, found, configuration, what, asked)
+    return Wanted(slug=slug, found=found, configuration=configuration)
 
 
 def _app(root: Path, slug: str) -> str:
@@ -52,40 +79,22 @@ def _app(root: Path, slug: str) -> str:
         return slug
 
 
-def first_question(world: World, build: Build) -> dict[str, Any]:
-    """Return the job of the step that the pipeline begins with, which is a question."""
-    return next(job for job in world.show(build)["jobs"] if job["type"] == "manual")
-
-
-def _configuration(found: dict[str, Any] | None, git: Git, what: Source, app: str, say: Callable[[str], None]) -> str:
-    """Return the pipeline's steps: somebody's own where it has such, else ours, by what the commit holds."""
-    if found is not None and not is_ours(found):
-        return str(found["configuration"])
-    configuration = first_steps(git, what.commit, app, folder=what.root)
-    note = left_out(git, what.commit)
-    if note:
-        say(f"note: {note}")
-    return configuration
-
-
-def _build(
-    world: World, slug: str, found: dict[str, Any] | None, configuration: str, what: Source, asked: Start
-) -> Build:
+def _build(world: World, wanted: Wanted, what: Source, asked: Start) -> Build:
     """Create the build while the pipeline names the repository that this one is of: a build keeps what it saw.
 
     Afterwards it names the repository itself again, or what its owner wrote: the page's New Build is of that.
     """
-    own = str(what.root.resolve())
-    # A path is one that was written here; a URL is its owner's.
-    lasting = own if found is None or str(found["repository"]).startswith("/") else str(found["repository"])
-    lent = str(what.repository.resolve())
+    found, lent, lasting = wanted.found, str(what.repository.resolve()), str(what.root.resolve())
+    if found is not None and not str(found["repository"]).startswith("/"):
+        lasting = str(found["repository"])  # a path was written here; a URL is its owner's
+    settings = {"repository": lent, "configuration": wanted.configuration}
     if found is None:
-        world.create_pipeline(slug, what.repository, configuration=configuration)
-    elif (found["repository"], found["configuration"]) != (lent, configuration):
-        world.api.update_pipeline(world.organization, slug, {"repository": lent, "configuration": configuration})
+        world.create_pipeline(wanted.slug, what.repository, configuration=wanted.configuration)
+    elif any(found[key] != value for key, value in settings.items()):
+        world.api.update_pipeline(world.organization, wanted.slug, settings)
     try:
         return world.build(
-            slug,
+            wanted.slug,
             branch=what.branch,
             commit=what.commit,
             message=what.message,
@@ -94,4 +103,4 @@ def _build(
         )
     finally:
         if lent != lasting:
-            world.api.update_pipeline(world.organization, slug, {"repository": lasting})
+            world.api.update_pipeline(world.organization, wanted.slug, {"repository": lasting})

@@ -71,6 +71,7 @@ class Worktree:
                 f"cannot build the uncommitted work of {str(self.root)!r}: it is a partial clone, and lacks objects",
                 hint="git fetch --refetch --no-filter, or commit and build without --worktree",
             )
+        self._check_modules()
         listed = self._must("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=none")
         for entry in listed.split("\0"):
             fields = entry.split(" ")
@@ -81,6 +82,19 @@ class Worktree:
                 )
             if fields[0] == "1" and fields[2].startswith("S") and fields[2] != "S...":
                 raise _submodule(entry.split(" ", 8)[8], fields[2])
+
+    def _check_modules(self) -> None:
+        if not (self.root / ".gitmodules").is_file():
+            return
+        done = self._git("config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.url$")
+        for line in done.text.splitlines():
+            name, _, url = line.partition(" ")
+            if url.startswith(("./", "../")):
+                raise UsageError(
+                    f"cannot build the uncommitted work: the submodule {name[10:-4]!r} has the URL {url!r},"
+                    " which agents would look for beside the copy",
+                    hint="commit, and build without --worktree",
+                )
 
     def _tree(self, shadow: Shadow) -> tuple[str, tuple[str, ...]]:
         """Write the working tree's files and their tree into the shadow; return the tree and what differs from HEAD."""

@@ -50,11 +50,11 @@ def test_a_refused_upload_says_which_step_and_why(rest: Rest, agent: FakeAgent) 
     rest.start(STEP)
     work = agent.begin()
 
-    refused = work.upload({"label": "ask", "block": "go?", "branches": "main"}, {"command": "x", "key": "a"})
+    refused = work.upload({"label": "ask", "command": "y", "if_changed": "main"}, {"command": "x", "key": "a"})
 
     assert refused.status == 422
     assert refused.message.splitlines() == [
-        "step 1 ('ask'): attribute 'branches' is not implemented by the local Buildkite",
+        "step 1 ('ask'): attribute 'if_changed' is not implemented by the local Buildkite",
         'The key "a" has already been used by another step in this build',
     ]
     assert rest.states() == {"a": "running"}

@@ -176,6 +176,16 @@ def test_a_build_is_shown_by_any_of_its_names(place: Place) -> None:
     assert "ship local unblock inbox/1 --job one" in place.ship("show", "inbox/1")[1]
 
 
+def test_where_one_stands_says_whose_newest(place: Place, tmp_path: Path) -> None:
+    """A build that was triggered in another pipeline is not what one has just made."""
+    root = repository(tmp_path / "inbox")
+    furnished(place)
+
+    assert place.ship("show", "--repo", str(root))[1].startswith("build 3 of inbox:")
+    assert place.ship("show", "2", "--repo", str(root))[1].startswith("build 2 of inbox:")
+    assert place.ship("show")[1].startswith("build 1 of ops:")
+
+
 def test_a_question_is_answered(place: Place) -> None:
     """The only one needs no name; several answers of one key; what was answered is meta-data."""
     furnished(place)
@@ -471,3 +481,22 @@ def test_uncommitted_work_is_lent_to_one_build(place: Place, tmp_path: Path) -> 
     assert json.loads(out)["message"] == "Uncommitted work on: First"
     assert place.rest.call("GET", "/pipelines/repo").json["repository"] == str(root)
     assert place.ship("build", "--repo", str(root), "--worktree", "--json", "--message", "Mine")[1].count("Mine") == 1
+
+
+def test_builds_started_at_once_do_not_mix(place: Place, tmp_path: Path) -> None:
+    """Committed and uncommitted work of one pipeline: each build is told the repository that has its commit."""
+    root = repository(tmp_path / "repo", {".buildkite/pipeline.yml": "steps: [{command: a}]\n"})
+    (root / "file").write_text("new")
+    options = [["--worktree"], [], ["--worktree"], [], ["--worktree"]]
+
+    with contextlib.ExitStack() as stack:
+        words = ["build", "--repo", str(root), "--json"]
+        processes = [stack.enter_context(started(place, *words, *more)) for more in options]
+        said = [process.communicate(timeout=60) for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 5, said
+    shown = [json.loads(out) for out, _ in said]
+    shadowed = ["/worktrees/" in build["pipeline"]["repository"] for build in shown]
+    assert shadowed == [bool(more) for more in options]
+    assert [one["commit"] == shown[1]["commit"] for one in shown] == [False, True, False, True, False]
+    assert place.rest.call("GET", "/pipelines/repo").json["repository"] == str(root)

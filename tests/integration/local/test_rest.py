@@ -60,15 +60,43 @@ def test_pipelines_are_created_listed_changed_and_deleted(client: Any) -> None: 
     assert client.pipelines().list_pipelines(WORLD) == []
 
 
+def test_steps_may_be_told_as_the_visual_editor_did(client: Any, rest: Rest) -> None:  # noqa: ANN401
+    """The four kinds that pybuildkite's documentation names."""
+    steps = [
+        {"type": "script", "name": "Script", "command": "x"},
+        {"type": "waiter"},
+        {"type": "manual", "label": "Ship?"},
+        {"type": "trigger", "trigger_project_slug": "deploy", "trigger_async": True, "trigger_branch": "live"},
+    ]
+    rest.pipeline({"command": "x"}, slug="deploy")
+
+    client.pipelines().create_pipeline(WORLD, "visual", "git@git.example:app.git", steps)
+
+    jobs = rest.build(slug="visual")["jobs"]
+    assert [job["type"] for job in jobs] == ["script", "waiter", "manual", "trigger"]
+    assert (jobs[2]["label"], jobs[3]["async"]) == ("Ship?", True)
+    wrong = {"name": "y", "repository": "r", "steps": [{"type": "trigger", "trigger_colour": "red"}]}
+    assert "'trigger_colour' is not known" in rest.call("POST", "/pipelines", wrong).message
+
+
 def test_a_pipeline_whose_steps_could_not_run_is_refused(rest: Rest) -> None:
-    body = {"name": "x", "repository": "r", "configuration": "steps: [{block: go, branches: main}]"}
+    body = {"name": "x", "repository": "r", "configuration": "steps: [{trigger: go, if_changed: x}]"}
 
     answer = rest.call("POST", "/pipelines", body)
 
-    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'branches'")) == (422, True)
+    assert (answer.status, answer.message.startswith("step 1 ('go'): attribute 'if_changed'")) == (422, True)
     assert rest.call("POST", "/pipelines", body | {"configuration": "a: [b"}).status == 422
     assert rest.call("POST", "/pipelines", {"name": "x", "repository": "r", "colour": 1}).status == 422
     assert rest.call("GET", "/pipelines").json == []
+
+
+def test_a_build_whose_meta_data_would_not_be_kept_is_refused(rest: Rest) -> None:
+    """Of a value, 100 KiB."""
+    rest.start({"command": "x"})
+
+    answer = rest.call("POST", "/pipelines/inbox/builds", {"meta_data": {"k": "x" * 102_401}})
+
+    assert (answer.status, "'k' must be at most 102400 bytes" in answer.message) == (422, True)
 
 
 def test_a_build_of_a_local_branch_is_of_its_tip(client: Any, repository: Path) -> None:  # noqa: ANN401

@@ -108,3 +108,15 @@ def test_what_is_no_block_or_was_unblocked_before_is_refused(rest: Rest, agent: 
     again = unblock(rest, {})
     assert (again.status, again.message) == (422, "The job's state must be blocked, and it is unblocked")
     assert rest.read()["state"] == "passed"
+
+
+def test_a_job_is_found_by_its_id_alone(rest: Rest) -> None:
+    """Both paths are documented; a build that is not the job's finds nothing."""
+    rest.start({"block": "go", "key": "go"})
+    rest.build()
+    job = asked(rest)["id"]
+
+    assert rest.call("GET", f"/jobs/{job}").json == rest.call("GET", f"/pipelines/inbox/builds/1/jobs/{job}").json
+    assert rest.call("GET", f"/pipelines/inbox/builds/2/jobs/{job}").status == 404
+    assert rest.call("PUT", "/jobs/none/unblock", {}).status == 404
+    assert rest.call("PUT", f"/jobs/{job}/unblock", {}).json["state"] == "unblocked"

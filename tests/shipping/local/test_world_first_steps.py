@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(tmp_path: Path, *names: str, slug: str = "inbox") -> str:
     repository = Repository.create(tmp_path / "repository")
     repository.commit("First", dict.fromkeys(names, "steps: []\n"))
-    configuration = first_steps(repository.asked, "HEAD", slug, folder=repository.root)
+    configuration = first_steps(repository.asked, "HEAD", slug, folder=repository.root).configuration
     assert is_ours({"configuration": configuration})
     (step,) = yaml.safe_load(configuration)["steps"]
     return str(step["command"])
@@ -74,7 +74,9 @@ def test_documents_that_the_agent_leaves_out_are_counted(tmp_path: Path, text: s
     repository = Repository.create(tmp_path / "repository")
     repository.commit("First", {".buildkite/pipeline.yml": text})
 
-    note = left_out(repository.asked, "HEAD")
+    file = first_steps(repository.asked, "HEAD", "inbox", folder=repository.root).file
+    assert file is not None
+    note = left_out(repository.asked, "HEAD", file)
 
     assert note.startswith(f".buildkite/pipeline.yml has {count} documents") == (count > 1)
     assert count == len(list(yaml.safe_load_all(text)))

@@ -10,7 +10,8 @@ import pytest
 from pipeline_gen.errors import Faults, UsageError
 from pipeline_gen.shell import LocalShell
 from shipping.local.world.folder import default_state
-from shipping.local.world.repository import needs, root_of, slug_of, source, state_of, top
+from shipping.local.world.repository import apps_of, needs, root_of, slug_of, source, state_of, top, uncommitted
+from shipping.local.world.worktree import Worktree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,3 +127,38 @@ def test_a_world_has_what_the_configuration_names(root: Path) -> None:
     (root / ".buildkite" / "shipping.yml").write_text("app: inbox\nsuits: []\n")
     with pytest.raises(Faults, match="suits"):
         needs(SHELL, root)
+
+
+def test_a_bare_repository_is_built_as_any(root: Path, tmp_path: Path) -> None:
+    """It has commits, and no work that is not committed."""
+    bare = tmp_path / "app.git"
+    git(root, "clone", "--quiet", "--bare", str(root), str(bare))
+
+    what = source(SHELL, root_of(SHELL, bare), branch=None, commit=None, message=None)
+
+    assert (what.root, what.branch, what.message, what.dirty) == (bare, "main", "Add a file", ())
+    assert slug_of(bare) == "app"
+    with pytest.raises(UsageError, match="a bare repository has none"):
+        uncommitted(Worktree(shell=SHELL, root=bare, folder=tmp_path / "w", env={}), branch=None, message=None)
+
+
+def test_several_apps_are_several_pipelines(root: Path) -> None:
+    """One has to be named; the world has what all of them need."""
+    (root / ".buildkite").mkdir()
+    for app, queue in (("api", "small"), ("web", "big")):
+        text = CONFIGURATION.replace("app: inbox", f"app: {app}").replace("tests: big", f"tests: {queue}")
+        (root / ".buildkite" / f"shipping.{app}.yml").write_text(text)
+
+    assert apps_of(root) == {"api": "api", "web": "web"}
+    assert needs(SHELL, root) == (("small", "big"), ("home", "europe"))
+    with pytest.raises(UsageError, match="has the pipelines api, web") as refusal:
+        slug_of(root)
+    assert refusal.value.hint == "ship local build --pipeline api"
+
+
+def test_a_pipeline_may_be_called_otherwise_than_its_app(root: Path) -> None:
+    """An organization may give all of them a prefix."""
+    (root / ".buildkite").mkdir()
+    (root / ".buildkite" / "shipping.yml").write_text(CONFIGURATION.replace("{queues", "{prefix: acme, queues"))
+
+    assert apps_of(root) == {"acme-inbox": "inbox"}

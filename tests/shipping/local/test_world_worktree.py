@@ -332,6 +332,15 @@ def test_a_dirty_submodule_is_refused_by_name(repository: Repository, tmp_path: 
     assert "commit and push it there" in str(refusal.value)
 
 
+def test_a_submodule_beside_the_repository_is_refused_by_name(repository: Repository, tmp_path: Path) -> None:
+    """From the shadow, `../library` is another place."""
+    with_submodule(repository, tmp_path)
+    repository.git("config", "--file", ".gitmodules", "submodule.library.url", "../library")
+
+    with pytest.raises(UsageError, match=r"the submodule 'library' has the URL '\.\./library'"):
+        worktree(repository.root, tmp_path / "state").snapshot("main")
+
+
 def test_a_repository_within_the_repository_is_refused_by_name(repository: Repository, tmp_path: Path) -> None:
     """Git would record it as a submodule that nobody can fetch."""
     Repository.create(repository.root / "inner").commit("First", {"code": "1"})

@@ -15,6 +15,7 @@ from shipping.local.engine.conditions.facts import (
     LIST,
     NULL,
     NUMBER,
+    OF_GITHUB,
     OF_STEP,
     REGEXP,
     STRING,
@@ -77,6 +78,8 @@ class _Checker:
         (argument,) = node.arguments
         self._expect(argument, STRING)
         if isinstance(argument, Literal):
+            if not NAME.fullmatch(str(argument.value)):
+                raise ConditionFault(f"{argument.value!r} is not the name of an environment variable", argument.place)
             check_name(str(argument.value), argument.place)
         return STRING
 
@@ -118,9 +121,9 @@ class _Checker:
 
 def check_name(name: str, place: int) -> None:
     """Raise ConditionFault for a name that Buildkite's ``env()`` would refuse."""
-    if not NAME.fullmatch(name):
-        raise ConditionFault(f"{name!r} is not the name of an environment variable", place)
-    if name.startswith("BUILDKITE_") and name not in ENVIRONMENT:
+    if not name.strip():
+        raise ConditionFault("the name of an environment variable is empty", place)
+    if name.startswith("BUILDKITE_") and not name.startswith(OF_GITHUB) and name not in ENVIRONMENT:
         raise ConditionFault(f"{name!r} is not known to conditions{nearest(name, sorted(ENVIRONMENT))}", place)
 
 

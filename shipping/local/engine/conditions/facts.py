@@ -72,10 +72,12 @@ ENVIRONMENT = (
     *("BUILDKITE_TRIGGERED_FROM_BUILD_ID", "BUILDKITE_TRIGGERED_FROM_BUILD_NUMBER"),
     *("BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG", "BUILDKITE_REBUILT_FROM_BUILD_ID"),
     *("BUILDKITE_REBUILT_FROM_BUILD_NUMBER", "BUILDKITE_REPO", PULL_REQUEST, f"{PULL_REQUEST}_BASE_BRANCH"),
-    *(f"{PULL_REQUEST}_REPO", "BUILDKITE_GITHUB_DEPLOYMENT_ID", "BUILDKITE_GITHUB_DEPLOYMENT_TASK"),
-    *("BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT", "BUILDKITE_GITHUB_DEPLOYMENT_PAYLOAD"),
+    *(f"{PULL_REQUEST}_REPO", f"{PULL_REQUEST}_LABELS"),
 )
 """The names that ``build.env()`` knows of Buildkite's own; it refuses the others."""
+
+OF_GITHUB = "BUILDKITE_GITHUB_"
+"""What a webhook would bring; known by any name, and never set here."""
 
 ORGANIZATION = "local"
 ORGANIZATION_ID = "00000000-0000-4000-8000-000000000001"
@@ -134,7 +136,7 @@ def of_build(build: Build, env: Mapping[str, str]) -> Facts:
 
 
 def _environment(build: Build) -> dict[str, str]:
-    pipeline, pull = build.pipeline, build.pull_request
+    pipeline, pull, above = build.pipeline, build.pull_request, build.triggered_from
     return {
         "BUILDKITE_BRANCH": build.branch,
         "BUILDKITE_TAG": "",
@@ -145,7 +147,13 @@ def _environment(build: Build) -> dict[str, str]:
         "BUILDKITE_PIPELINE_ID": pipeline.id,
         "BUILDKITE_ORGANIZATION_SLUG": ORGANIZATION,
         "BUILDKITE_REPO": pipeline.repository,
+        "BUILDKITE_TRIGGERED_FROM_BUILD_ID": above.build if above else "",
+        "BUILDKITE_TRIGGERED_FROM_BUILD_NUMBER": str(above.number) if above else "",
+        "BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG": above.pipeline if above else "",
+        "BUILDKITE_REBUILT_FROM_BUILD_ID": "",
+        "BUILDKITE_REBUILT_FROM_BUILD_NUMBER": "",
         PULL_REQUEST: pull.id if pull else "false",
+        f"{PULL_REQUEST}_LABELS": ",".join(pull.labels) if pull else "",
         f"{PULL_REQUEST}_BASE_BRANCH": pull.base_branch if pull else "",
         f"{PULL_REQUEST}_REPO": pull.repository if pull else "",
     }

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from pipeline_gen.clock import rfc3339
 from shipping.local.engine.environment import job_env
 from shipping.local.engine.events import JobAccepted, JobFinished, JobStarted
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import Command, Job, JobState
 from shipping.local.engine.rejection import Rejection
 from shipping.local.ledger.logs import CHUNK_LIMIT, inflate
@@ -38,8 +39,7 @@ async def accept(request: Request) -> Response:
 
 
 def _accepted(world: Plane, job: Job) -> dict[str, Any]:
-    step = world.state.steps[job.build][job.step]
-    command = step.body if isinstance(step.body, Command) else Command()
+    command = command_of(world.state.steps[job.build][job.step], job) or Command()
     told: dict[str, Any] = {"command": command.command, "plugins": list(command.plugins)}
     if command.signature is not None:
         told |= {"signature": command.signature, "env": dict(command.env)}

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from shipping.local.engine.events import CommitResolved
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.values import META_DATA_LIMIT
 from shipping.local.server.wire import answer, fields, plane, text, working
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from shipping.local.engine.records import Job
     from shipping.local.server.plane import Plane
 
-VALUE_LIMIT = 100 * 1024
 COMMIT_KEY = "buildkite:git:commit"
 
 
@@ -43,8 +43,8 @@ def _set(world: Plane, job: Job, items: dict[str, str]) -> None:
     for key, value in items.items():
         if not key:
             raise Rejection("The meta-data key is empty")
-        if len(value.encode()) > VALUE_LIMIT:
-            raise Rejection(f"The value of {key!r} is longer than {VALUE_LIMIT} bytes")
+        if len(value.encode()) > META_DATA_LIMIT:
+            raise Rejection(f"The value of {key!r} is longer than {META_DATA_LIMIT} bytes")
     world.ledger.meta_data.set(job.build, items)
     if COMMIT_KEY in items:
         _resolve(world, job.build, items[COMMIT_KEY])

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from shipping.local.engine.events import BuildCanceled, BuildCreated
 from shipping.local.engine.records import Author, Build, PullRequest
 from shipping.local.engine.rejection import Rejection
-from shipping.local.engine.values import variables
+from shipping.local.engine.values import meta_data, variables
 from shipping.local.server.rest import found, settings, told
 from shipping.local.server.rest.configuration import document
 from shipping.local.server.rest.paging import paged
@@ -63,8 +63,9 @@ async def create(request: Request) -> Response:
         commit=revision.commit,
         message=revision.message,
         author=_author(asked.get("author")),
-        env=_map(asked, "env") | ({"BUILDKITE_CLEAN_CHECKOUT": "true"} if _flag(asked, "clean_checkout") else {}),
-        meta_data=_map(asked, "meta_data"),
+        env=_map(asked, "env", variables)
+        | ({"BUILDKITE_CLEAN_CHECKOUT": "true"} if _flag(asked, "clean_checkout") else {}),
+        meta_data=_map(asked, "meta_data", meta_data),
         pull_request=_pull_request(asked),
         pipelines=world.pipelines(),
     )
@@ -72,9 +73,9 @@ async def create(request: Request) -> Response:
     return answer(told.build(world, world.state.builds[event.id]), 201)
 
 
-def _map(asked: dict[str, Any], name: str) -> dict[str, str]:
+def _map(asked: dict[str, Any], name: str, reader: Callable[[object], dict[str, str]]) -> dict[str, str]:
     try:
-        return variables(asked.get(name))
+        return reader(asked.get(name))
     except ValueError as error:
         raise Rejection(f"{name!r} {error}") from None
 

@@ -28,11 +28,26 @@ def of_visual_steps(steps: Sequence[object]) -> str:
     for step in steps:
         if not isinstance(step, dict):
             raise Rejection("'steps' must be a list of maps")
+        told = {name: value for name, value in step.items() if name != "type" and value is not None}
         match step.get("type", "script"):
             case "script":
-                written.append({name: value for name, value in step.items() if name != "type" and value is not None})
+                written.append(told)
             case "waiter":
-                written.append("wait")
+                written.append({"wait": None, **told})
+            case "manual":
+                written.append({"block": None, **told})
+            case "trigger":
+                written.append(_visual_trigger(told))
             case kind:
                 raise Rejection(f"steps of type {kind!r} are not implemented by the local Buildkite")
     return str(yaml.safe_dump({"steps": written}, sort_keys=False))
+
+
+def _visual_trigger(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a trigger step by its YAML names; what else it says is checked as any step's."""
+    names = {"trigger_project_slug": "trigger", "trigger_async": "async"}
+    build = {
+        name: told.pop(f"trigger_{name}") for name in ("branch", "commit", "message") if told.get(f"trigger_{name}")
+    }
+    step: dict[str, Any] = {"trigger": None} | {names.get(name, name): value for name, value in told.items()}
+    return {**step, "build": build} if build else step

@@ -23,7 +23,9 @@ def pipeline(request: Request) -> Pipeline:
 
 
 def build(request: Request) -> Build:
-    """Return the build of that number; raises Rejection (404) where there is none."""
+    """Return the build of that number, or that of the job where the path names no build; raises Rejection (404)."""
+    if "number" not in request.path_params:
+        return plane(request).state.builds[job(request).build]
     slug, number = request.path_params["pipeline"], request.path_params["number"]
     for one in plane(request).state.builds.values():
         if (one.pipeline.slug, str(one.number)) == (slug, number):
@@ -32,9 +34,10 @@ def build(request: Request) -> Build:
 
 
 def job(request: Request) -> Job:
-    """Return the job of the build that the path names; raises Rejection (404) where there is none."""
-    job_id = request.path_params["job"]
-    found = plane(request).state.jobs[build(request).id].get(job_id)
+    """Return the job of the build that the path names, if it names one; raises Rejection (404) where there is none."""
+    job_id, state = request.path_params["job"], plane(request).state
+    named = "number" in request.path_params
+    found = state.jobs[build(request).id].get(job_id) if named else state.job(job_id)
     if found is None:
         raise Rejection(f"No job found: {job_id!r}", status=404)
     return found

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from shipping.local.server.plane import Plane
 
 
+async def get(request: Request) -> Response:
+    """One job."""
+    bearer(request)
+    return answer(told.job(plane(request), found.build(request), found.job(request)))
+
+
 async def log(request: Request) -> Response:
     """Give the log as the Accept header wants it: JSON (also the default), text, or HTML."""
     bearer(request)
@@ -110,13 +116,19 @@ def _person(world: Plane, wanted: object) -> Author:
     return known[wanted]
 
 
-ONE = "/organizations/{organization}/pipelines/{pipeline}/builds/{number}/jobs/{job}"
+OF_BUILD = "/organizations/{organization}/pipelines/{pipeline}/builds/{number}/jobs/{job}"
+ANYWHERE = "/organizations/{organization}/jobs/{job}"
 ROUTES = [
-    Route(ONE + "/log", log, methods=["GET"]),
-    Route(ONE + "/log.txt", log, methods=["GET"]),
-    Route(ONE + "/log", clear_log, methods=["DELETE"]),
-    Route(ONE + "/env", env, methods=["GET"]),
-    Route(ONE + "/retry", retry, methods=["PUT"]),
-    Route(ONE + "/cancel", cancel, methods=["PUT"]),
-    Route(ONE + "/unblock", unblock, methods=["PUT"]),
+    Route(one + verb, endpoint, methods=[method])
+    for one in (OF_BUILD, ANYWHERE)
+    for verb, endpoint, method in (
+        ("", get, "GET"),
+        ("/log", log, "GET"),
+        ("/log.txt", log, "GET"),
+        ("/log", clear_log, "DELETE"),
+        ("/env", env, "GET"),
+        ("/retry", retry, "PUT"),
+        ("/cancel", cancel, "PUT"),
+        ("/unblock", unblock, "PUT"),
+    )
 ]

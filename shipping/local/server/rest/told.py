@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.environment import job_name
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import AgentState, Block, Command, Input, JobState, Trigger, Wait, latest
 from shipping.local.engine.rollup import is_blocked
 from shipping.local.server.moments import moment
@@ -108,7 +109,7 @@ def job(world: Plane, of: Build, told: Job) -> dict[str, Any]:
     }
     match step.body:
         case Command():
-            return own | _work(world, of, told, step.body)
+            return own | _work(world, of, told, command_of(step, told) or step.body)
         case Block() | Input():
             return own | _asked(world, of, told, step)
         case Trigger():

@@ -82,10 +82,10 @@ def test_what_one_would_ask_next() -> None:
     assert [note for _, _, _, note in told(
         job("release", "blocked", type="manual"),
         job("a", "running", agent={"name": "agent-1"}),
-        job("b", "passed", type="trigger", triggered_build={"number": 7}),
+        job("b", "passed", type="trigger", triggered_build={"web_url": "http://127.0.0.1:1/local/ops/builds/7"}),
         job("c", "broken", reason="its condition is false"),
         job("d", "passed", exit_status=0),
-    )] == ["ship local unblock inbox/3 --job release", "on agent-1", "build 7", "its condition is false", ""]  # fmt: skip
+    )] == ["ship local unblock inbox/3 --job release", "on agent-1", "build ops/7", "its condition is false", ""]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,36 +4,38 @@ A file holds one or more YAML documents:
 
     docs: the page of Buildkite's documentation that the rule comes from
     case: what is shown, in one sentence
+    beyond: why Buildkite's published schema would not take the pipeline, where it would not
     build: {branch: main, message: m, commit: c, source: api, env: {}, meta_data: {}, pull_request: {id: "7", ...}}
     pipeline: the document, as the agent uploads it
+    pipelines: {slug: {steps: ..., and settings of the pipeline}}: what trigger steps may name; asked for at every upload
     refused: a part of the refusal, where the pipeline itself is refused
     script: what happens, in order (the verbs are the methods of Play; ``refused: text`` on any of them expects a refusal)
     end: what must be true then, as in ``expect``
 
 Jobs are called by their step's key; ``key[1]`` is the second of several. More builds are made with ``{build: second, ...}``
-and their jobs called ``second/key``.
+and their jobs called ``second/key``. A triggered build is called as its pipeline, the second one ``slug#2``.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from shipping.local.engine import events
-from shipping.local.engine.commands import SetMetaData
-from shipping.local.engine.environment import job_name
+from shipping.local.engine import events, triggers
+from shipping.local.engine.commands import Notify, SetMetaData, StartTriggered
+from shipping.local.engine.environment import Site, job_env, job_name
 from shipping.local.engine.machine import step
+from shipping.local.engine.matrix import command_of
 from shipping.local.engine.records import (
     TAKEN,
     Agent,
     Author,
     Build,
-    Command,
     Job,
     JobState,
     Pipeline,
@@ -49,7 +51,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3] / "cases" / "engine"
 FIRST = ""
 LOST_AFTER = 20.0
-KNOWN = {"docs", "case", "build", "pipeline", "refused", "script", "end"}
+SITE = Site(url="http://127.0.0.1:1", organization="local")
+KNOWN = {"docs", "case", "beyond", "build", "pipeline", "pipelines", "refused", "script", "end"}
 VERBS = (
     "build",
     "ready",
@@ -59,6 +62,7 @@ VERBS = (
     "cancel",
     "cancel_build",
     "retry",
+    "unblock",
     "agent_lost",
     "pass_minutes",
     "expect",
@@ -83,7 +87,7 @@ def play(case: Case) -> None:
     told = case.told
     assert not set(told) - KNOWN, f"unknown words: {set(told) - KNOWN}"
     assert told["docs"].startswith("https://buildkite.com/docs/")
-    course = Play()
+    course = Play(pipelines=told.get("pipelines"))
     course.happen({**told.get("build", {}), "build": FIRST, "pipeline": told["pipeline"], **_refusal(told)})
     for happening in told.get("script", []):
         course.happen(happening)
@@ -103,22 +107,22 @@ class Play:
     at: float = 1_000_000.0
     builds: dict[str, str] = field(default_factory=dict)
     meta_data: dict[str, dict[str, str]] = field(default_factory=dict)
+    notified: dict[str, list[str]] = field(default_factory=dict)
     drawn: int = 1000
+    pipelines: Mapping[str, Any] | None = None
 
     def happen(self, happening: Mapping[str, Any]) -> None:
-        """Let one thing happen; with ``refused``, it must be refused in these words and nothing may change."""
+        """Let one thing happen; with ``refused``, it must be refused in these words (each of them, where they are a list)."""
         (verb,) = set(happening) & set(VERBS)
         more = {name: value for name, value in happening.items() if name not in (verb, "refused")}
         if "refused" not in happening:
             getattr(self, verb)(happening[verb], **more)
             return
-        before = self.state.builds
         try:
             getattr(self, verb)(happening[verb], **more)
         except Rejection as rejection:
             for sentence in _listed(happening["refused"]):
                 assert sentence in rejection.message, rejection.message  # noqa: PT017 - the message is the point
-            assert before == self.state.builds
         else:
             raise AssertionError(f"was not refused: {happening}")
 
@@ -133,9 +137,10 @@ class Play:
             events.BuildCreated(
                 at=self.at,
                 id=build_id,
-                pipeline=Pipeline(id=str(uuid.UUID(int=len(slug))), slug=slug, name=slug, repository="/repository"),
-                document=pipeline,
-                pull_request=PullRequest(**pull) if pull else None,
+                pipeline=self._pipeline(slug),
+                document=pipeline or {"steps": self._told(slug)["steps"]},
+                pull_request=PullRequest(**{**pull, "labels": tuple(pull.get("labels", ()))}) if pull else None,
+                pipelines=self.pipelines,
                 **facts,
             )
         )
@@ -176,7 +181,11 @@ class Play:
         if self._job(key).state not in TAKEN:
             self.start(key)
         name = uuid or self._draw()
-        self._apply(events.PipelineUploaded(at=self.at, job=self._job(key).id, uuid=name, document=pipeline))
+        self._apply(
+            events.PipelineUploaded(
+                at=self.at, job=self._job(key).id, uuid=name, document=pipeline, pipelines=self.pipelines
+            )
+        )
 
     def cancel(self, key: str) -> None:
         self._apply(events.JobCanceled(at=self.at, job=self._job(key).id))
@@ -186,6 +195,11 @@ class Play:
 
     def retry(self, key: str) -> None:
         self._apply(events.JobRetried(at=self.at, job=self._job(key).id))
+
+    def unblock(self, key: str, *, fields: Mapping[str, Any] | None = None, by: str = "Ann") -> None:
+        """A person unblocks a step; a list is several values."""
+        given = {name: tuple(one) if isinstance(one, list) else one for name, one in (fields or {}).items()}
+        self._apply(events.JobUnblocked(at=self.at, job=self._job(key).id, fields=given, by=Author(name=by)))
 
     def agent_lost(self, key: str) -> None:
         """The agent of the job falls silent; all others are heard of."""
@@ -206,7 +220,7 @@ class Play:
     # What must be true.
 
     def expect(self, told: Mapping[str, Any]) -> None:
-        """Compare what is told: ``build``, ``builds``, ``jobs``, ``reasons``, ``names``, ``commands``, ``env``, ``order``..."""
+        """Compare what is told: ``build``, ``builds``, ``jobs``, ``reasons``, ``names``, ``work``, ``order``..."""
         for what, wanted in told.items():
             found = getattr(self, f"_{what}")(wanted)
             assert wanted == found, f"{what}: {found}"
@@ -234,12 +248,49 @@ class Play:
     def _names(self, wanted: Mapping[str, list[str]]) -> dict[str, list[str]]:
         return {key: [job_name(self._step(job), job) for job in self._latest(key)] for key in wanted}
 
+    def _work(self, wanted: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+        """Return what each job runs, of its attributes those that are asked for."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for key, bodies in wanted.items():
+            commands = [command_of(self._step(job), job) for job in self._latest(key)]
+            found[key] = [
+                {name: _plain(getattr(command, name)) for name in asked}
+                for command, asked in zip(commands, bodies, strict=True)
+            ]
+        return found
+
     def _order(self, _: list[str]) -> list[str]:
         steps = self.state.steps[self.builds[FIRST]]
         return [steps[one].key or steps[one].label for one in self._of(FIRST).order]
 
     def _meta_data(self, _: Mapping[str, str]) -> dict[str, str]:
         return self.meta_data.get(self.builds[FIRST], {})
+
+    def _told_of(self, name: str) -> dict[str, Any]:
+        build = self._of(name)
+        return {
+            "branch": build.branch,
+            "commit": build.commit,
+            "message": build.message,
+            "source": build.source,
+            "author": build.author.name,
+            "env": dict(build.env),
+            "meta_data": self.meta_data.get(build.id, {}),
+            "pull_request": build.pull_request.id if build.pull_request else None,
+            "blocked_state": build.blocked_state,
+        }
+
+    def _facts(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what is asked for of each build called: its branch, commit, message, source, env..."""
+        return {name: {fact: self._told_of(name)[fact] for fact in facts} for name, facts in wanted.items()}
+
+    def _env(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+        """Return what each job called is given under the names asked for."""
+        given = {key: job_env(self.state, self._job(key), SITE) for key in wanted}
+        return {key: {name: given[key].get(name) for name in names} for key, names in wanted.items()}
+
+    def _notifications(self, _: list[str]) -> list[str]:
+        return self.notified.get(self.builds[FIRST], [])
 
     # How.
 
@@ -249,6 +300,47 @@ class Play:
         for command in commands:
             if isinstance(command, SetMetaData):
                 self.meta_data.setdefault(command.build, {})[command.key] = command.value
+            if isinstance(command, Notify):
+                one = command.notification
+                self.notified.setdefault(one.build, []).append(f"{one.event} {one.channel}")
+        for command in commands:
+            if isinstance(command, StartTriggered):
+                self._start_triggered(command.job)
+
+    def _start_triggered(self, job_id: str) -> None:
+        """Make the build that a trigger job asks for, as the server does."""
+        job = self.state.job(job_id)
+        if job is None or job.state is not JobState.SCHEDULED:
+            return
+        asked = triggers.wanted(self.state, job, job_name(self._step(job), job))
+        count = sum(build.pipeline.slug == asked.pipeline for build in self.state.builds.values())
+        created = events.BuildCreated(
+            at=self.at,
+            id=asked.id,
+            pipeline=self._pipeline(asked.pipeline),
+            document={"steps": self._told(asked.pipeline)["steps"]},
+            branch=asked.branch or "main",
+            commit=asked.commit,
+            message=asked.message,
+            author=asked.author,
+            source="trigger_job",
+            env=asked.env,
+            meta_data=asked.meta_data,
+            pull_request=asked.pull_request,
+            pipelines=self.pipelines,
+            triggered_by=job.id,
+        )
+        self.builds[f"{asked.pipeline}#{count + 1}" if count else asked.pipeline] = asked.id
+        self._apply(created)
+
+    def _told(self, slug: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = (self.pipelines or {}).get(slug, {})
+        return found
+
+    def _pipeline(self, slug: str) -> Pipeline:
+        settings = {name: value for name, value in self._told(slug).items() if name != "steps"}
+        found = Pipeline(id=str(uuid.UUID(int=len(slug))), slug=slug, name=slug, repository="/repository")
+        return replace(found, **settings)
 
     def _draw(self) -> str:
         self.drawn += 1
@@ -256,8 +348,9 @@ class Play:
 
     def _offered(self) -> Job | None:
         """Return what a new agent is given that may run any job."""
-        steps = [one for of in self.state.steps.values() for one in of.values()]
-        rules = {rule for one in steps if isinstance(one.body, Command) for rule in one.body.agents}
+        jobs = [job for of in self.state.jobs.values() for job in of.values()]
+        bodies = [command_of(self._step(job), job) for job in jobs]
+        rules = {rule for body in bodies if body is not None for rule in body.agents}
         agent_id = self._draw()
         tags = ("queue=default", *sorted(rules))
         agent = Agent(id=agent_id, name=agent_id, tags=tags, registered_at=self.at)
@@ -293,6 +386,10 @@ class Play:
         """Return the job called so: of several, the first that has not ended, else the last."""
         jobs = self._latest(called)
         return next((job for job in jobs if job.finished_at is None), jobs[-1])
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _parsed(called: str) -> tuple[str, str, int | None]:

@@ -58,6 +58,9 @@ def test_a_name_made_up_on_the_way_is_checked_too() -> None:
 
     with pytest.raises(ValueError, match="'BUILDKITE_AGENT_ACCESS_TOKEN' is not known to conditions"):
         condition.holds(Facts(env={"NAME": "BUILDKITE_AGENT_ACCESS_TOKEN"}))
+    with pytest.raises(ValueError, match="the name of an environment variable is empty"):
+        condition.holds(NOTHING)
+    assert not condition.holds(Facts(env={"NAME": "FOO-BAR", "FOO-BAR": "1"}))
 
 
 def test_notifications_may_ask_about_their_step() -> None:
@@ -87,7 +90,7 @@ def test_conditions_that_nobody_writes_by_hand_are_refused(text: str) -> None:
 NAMES = st.from_regex(r"[a-z_]{1,6}(\.[a-z_]{1,6}){0,2}", fullmatch=True).filter(
     lambda name: name not in ("true", "false", "null", "includes")
 )
-PATTERNS = st.from_regex(r"[a-z0-9 ^$.|]{0,8}(\\/[a-z]){0,2}", fullmatch=True)
+PATTERNS = st.from_regex(r"[a-z0-9 ^$.|]{1,8}(\\/[a-z]){0,2}", fullmatch=True)
 LEAVES: st.SearchStrategy[Node] = st.one_of(
     st.builds(Literal, value=st.one_of(st.text(max_size=10), st.integers(0, 10**17), st.booleans(), st.none())),
     st.builds(Variable, name=NAMES),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shipping.local.engine import attributes
 from shipping.local.engine.expand import Origin, expand
 from shipping.local.engine.records import Command, Dependency, Group, RetryRule, Wait
 from shipping.local.engine.rejection import Rejection
@@ -43,26 +44,15 @@ def test_all_forms_of_a_wait() -> None:
 
 
 def test_a_group_stands_before_its_steps() -> None:
-    """Steps of a group name it, and its skip is theirs."""
-    document = {"steps": [{"group": "tests", "key": "g", "skip": "later", "steps": [{"command": "x", "key": "x"}]}]}
+    """Steps of a group name it."""
+    document = {"steps": [{"group": "tests", "key": "g", "steps": [{"command": "x", "key": "x"}]}]}
     group, inner = expand(document, ORIGIN).steps
 
-    assert (Group(skip="later"), "tests") == (group.body, group.label)
+    assert (Group(), "tests") == (group.body, group.label)
     assert group.id == inner.group
-    assert isinstance(inner.body, Command)
-    assert inner.body.skip == "later"
 
 
-@pytest.mark.parametrize(
-    "attribute",
-    [
-        "if",
-        "branches",
-        "matrix",
-        "secrets",
-        "if_changed",
-    ],
-)
+@pytest.mark.parametrize("attribute", sorted(attributes.COMMAND_LATER))
 def test_attributes_not_implemented_are_refused_by_name(attribute: str) -> None:
     """What is known at Buildkite and not here is never ignored."""
     message = refusal({"command": "x", "label": "unit", attribute: "y"})
@@ -70,14 +60,8 @@ def test_attributes_not_implemented_are_refused_by_name(attribute: str) -> None:
     assert message == f"step 1 ('unit'): attribute {attribute!r} is not implemented by the local Buildkite"
 
 
-@pytest.mark.parametrize("kind", ["block", "input", "trigger", "manual"])
-def test_attributes_not_implemented_are_refused_of_every_kind(kind: str) -> None:
-    """A filter that is not understood must not let a step through."""
-    assert "attribute 'branches' is not implemented" in refusal({kind: "x", "branches": "main"})
-
-
 def test_a_step_of_no_kind_is_refused_with_the_kinds_there_are() -> None:
-    assert "it has none of 'command', 'plugins', 'wait', 'block', 'input', 'trigger', 'group'" in refusal(
+    assert "it has none of 'plugins', 'command', 'wait', 'block', 'input', 'trigger', 'group'" in refusal(
         {"label": "x"}
     )
 
@@ -130,6 +114,13 @@ def test_wrong_values_are_refused_with_what_is_allowed(attribute: str, value: ob
 
     assert message.startswith("step 1")
     assert f": attribute {attribute!r}" in message
+
+
+def test_meta_data_for_a_triggered_build_is_no_longer_than_is_kept() -> None:
+    """Said at upload, not when the other build is made."""
+    message = refusal({"trigger": "inbox", "build": {"meta_data": {"fits": "x" * 102_400, "k": "x" * 102_401}}})
+
+    assert message.startswith("step 1 ('inbox'): attribute 'build' value of 'k' must be at most 102400 bytes")
 
 
 def test_duplicate_keys_are_refused_in_buildkites_words() -> None:

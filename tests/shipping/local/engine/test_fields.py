@@ -50,6 +50,7 @@ def test_fields_are_read_as_they_are_written() -> None:
         ([{"text": "x", "key": "a", "multiple": True}], "of kind text have no 'multiple'"),
         ([{"text": "x", "key": "a", "requird": True}], "did you mean 'required'?"),
         ([{"text": "x", "key": "a", "format": "("}], "need a regular expression"),
+        ([{"text": "x", "key": "a", "format": "a)|(b"}], "need a regular expression"),
         ([{"text": "x", "key": "a", "default": ["b"]}], "several defaults only where 'multiple'"),
         ([{"select": "x", "key": "a"}], "at least one of 'options' (field 'a')"),
         ([{"select": "x", "key": "a", "options": []}], "at least one of 'options' (field 'a')"),
@@ -90,12 +91,33 @@ def test_all_that_is_wrong_with_an_answer_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("[0-9a-f]+", "0f", "0fg"),
+        ("a|b", "b", "ab"),
+        ("^v[0-9]+$", "v12", "xv12"),
+        (r"\d{4}-\d{2}", "2026-11", "2026-1"),
+        ("(a+)+", "a" * 100, "a" * 5000 + "!"),
+    ],
+)
+def test_a_format_is_for_the_whole_answer(pattern: str, yes: str, no: str) -> None:
+    """However it is written: none can keep the server busy."""
+    asked = read([{"text": "x", "key": "x", "format": pattern}])
+
+    assert answers(asked, {"x": yes}) == {"x": yes}
+    with pytest.raises(Rejection, match="must match"):
+        answers(asked, {"x": no})
+
+
+@pytest.mark.parametrize(
     ("field", "answer", "reason"),
     [
         (STREAM, ("beta", "2"), "takes one value, not 2"),
         (STREAM, "", "is required"),
         ({**REGIONS, "required": True}, (), "is required"),
         ({"text": "n", "key": "stream"}, "x" * (100 * 1024 + 1), "is longer than 102400 bytes"),
+        # A format that would keep a backtracking engine busy for ever.
+        ({"text": "n", "key": "stream", "format": "(a+)+"}, "a" * 10_000 + "!", "must match"),
     ],
 )
 def test_answers_that_are_refused(field: dict[str, Any], answer: str | tuple[str, ...], reason: str) -> None:

@@ -246,8 +246,26 @@ def test_a_build_has_at_most_4000_jobs() -> None:
     for place in range(7):
         drive.upload(job, command(f"p{place}", parallelism=500))
 
-    with pytest.raises(Rejection, match="would have 4001 jobs"):
+    with pytest.raises(Rejection, match="would have 4001 jobs, more than the 4000 it may have"):
         drive.upload(job, command("more", parallelism=500))
+
+    drive.upload(job, command("rest", parallelism=499))
+    drive.end(job, 1)
+    with pytest.raises(Rejection, match="The build has 4000 jobs"):
+        drive.apply(events.JobRetried(at=drive.at, job=job.id))
+
+
+def test_a_build_has_at_most_500_uploads() -> None:
+    """One more is refused; one that came before and comes again is none."""
+    drive = Driver().create(command("up"))
+    job = drive.begin(drive.agent())
+    for _ in range(500):
+        drive.upload(job)
+
+    with pytest.raises(Rejection, match="The build has 500 uploads, more are not allowed"):
+        drive.upload(job)
+    again = next(iter(drive.build.uploads))
+    drive.apply(events.PipelineUploaded(at=drive.at, job=job.id, uuid=again, document={"steps": []}))
 
 
 def test_a_state_before_an_event_stays_as_it_was() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shipping.local.engine.commands import Notify
+from shipping.local.engine.records import Notification, State
 from shipping.local.ledger.artifacts import glob
 from shipping.local.ledger.ledger import Ledger
 from shipping.local.ledger.logs import CHUNK_LIMIT, inflate
@@ -98,6 +100,7 @@ def test_a_forgotten_build_leaves_no_row(ledger: Ledger, tmp_path: Path) -> None
     ledger.meta_data.set("b", {"k": "v"})
     ledger.logs.add("b", "j", sequence=1, body=gzip.compress(b"x"), text_size=1)
     ledger.logs.note("b", "j", "x")
+    ledger.notifications.add(Notification(build="b", event="build.finished", channel="email a@example.com"))
     ledger.records.forget("b")
 
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as other:
@@ -105,5 +108,18 @@ def test_a_forgotten_build_leaves_no_row(ledger: Ledger, tmp_path: Path) -> None
         of_builds = [name for name, sql in schema if re.search(r"\bbuild TEXT", sql)]
         counts = [other.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in of_builds]  # noqa: S608
     other.close()
-    assert sorted(of_builds) == ["annotations", "artifacts", "log_chunks", "log_notes", "meta_data", "records"]
-    assert counts == [0] * 6
+    kept = ["annotations", "artifacts", "log_chunks", "log_notes", "meta_data", "notifications", "records"]
+    assert kept == sorted(of_builds)
+    assert counts == [0] * 7
+
+
+def test_notifications_come_in_their_order_and_go_with_their_build(ledger: Ledger) -> None:
+    one = Notification(build="b", event="build.failing", channel="email a@example.com", at=1.0)
+    two = Notification(build="b", step="s", event="step.finished", channel="slack #ship", message="look", at=2.0)
+    other = Notification(build="c", event="build.finished", channel="email a@example.com", at=3.0)
+    ledger.carry_out([Notify(notification=each) for each in (one, two, other)], State())
+
+    assert ledger.notifications.of_build("b") == [one, two]
+    ledger.records.forget("b")
+    assert ledger.notifications.of_build("b") == []
+    assert ledger.notifications.of_build("c") == [other]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline_gen.clock import ManualClock
+from pipeline_gen.errors import InfraError
 from pipeline_gen.shell import LocalShell
 from shipping.local.engine.environment import Site
 from shipping.local.engine.events import AgentPinged, AgentRegistered, BuildCreated, JobAccepted
@@ -58,7 +58,7 @@ def test_a_full_disk_changes_nothing_and_ends_with_the_next_room(plane: Plane) -
     pages = plane.ledger.database.rows("PRAGMA page_count")[0][0]
     plane.ledger.database.run(f"PRAGMA max_page_count = {pages}")
 
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(InfraError, match="full"):
         plane.apply(build(plane, 400, k="v"))
 
     assert plane.state is before
