@@ -41,6 +41,13 @@ class Invalid(Declined):
     """What was sent cannot be; nothing was changed."""
 
 
+LIMITS = "the rate limit (50 calls a minute per user, 200 per organization) is used up: try again in a minute"
+DECLINED: dict[int, tuple[type[Declined], str]] = {
+    404: (Absent, "check its name and the organization's; what the token's owner may not see is not found either"),
+    422: (Invalid, "nothing was changed: correct what it names, then run it again"),
+}
+
+
 def again(failed: requests.Response | requests.RequestException, *, repeatable: bool) -> bool:
     """Whether the same call may be made once more."""
     if isinstance(failed, requests.Response):
@@ -73,20 +80,10 @@ def failure(method: str, url: str, failed: requests.Response | requests.RequestE
     said = f"{status} {reason}".strip()
     if status in {401, 403}:
         return UsageError(f"cannot {action}: the token was refused ({said})", hint=_scope_hint(status, method, url))
-    if status == 429:
-        return InfraError(
-            f"could not {action}: {said}",
-            hint="the rate limit (50 calls a minute per user, 200 per organization) is used up: try again in a minute",
-        )
-    if status >= 500:
-        return InfraError(f"could not {action}: {said}")
-    if status == 404:
-        return Absent(
-            f"cannot {action}: {said}",
-            said=reason,
-            hint="check its name and the organization's; what the token's owner may not see is not found either",
-        )
-    return (Invalid if status == 422 else Declined)(f"cannot {action}: {said}", said=reason)
+    if status == 429 or status >= 500:
+        return InfraError(f"could not {action}: {said}", hint=LIMITS if status == 429 else None)
+    kind, hint = DECLINED.get(status) or (Declined, None)
+    return kind(f"cannot {action}: {said}", said=reason, hint=hint)
 
 
 def _scope_hint(status: int, method: str, url: str) -> str:

@@ -121,9 +121,8 @@ def _act(organization: Organization, desired: Desired, found: Found, difference:
 
 def _create(organization: Organization, desired: Desired, found: Found) -> Mapping[str, Any] | None:
     """Create the pipeline; None where its name is taken by now."""
+    # Without the provider's settings: which of them it has is known when it is there.
     body: dict[str, Any] = {"name": desired.slug, **desired.settings}
-    if desired.provider:
-        body["provider_settings"] = dict(desired.provider)
     if found.cluster is not None:
         body["cluster_id"] = found.cluster
     if desired.teams:

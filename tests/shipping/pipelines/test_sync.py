@@ -61,6 +61,20 @@ def test_the_second_run_changes_nothing(organization: Organization, wanted: tupl
     assert levels == TEAMS
 
 
+def test_a_provider_is_set_once_it_is_known_what_it_has(organization: Organization) -> None:
+    """A new pipeline is made first, then told what its provider can be told: all in one run."""
+    settings = {"repository": "git@git.example:acme/inbox.git", "configuration": "steps: [{command: x}]"}
+    ops = (Desired(slug="inbox-ops", settings=settings, provider={"trigger_mode": "none", "unheard_of": True}),)
+
+    sync(organization, ops, act=True)
+
+    (again,) = sync(organization, ops, act=False)
+    assert (again.action, len(again.notes)) == ("none", 1)
+    made = organization.pipeline("inbox-ops")
+    assert made is not None
+    assert made["provider"]["settings"]["trigger_mode"] == "none"
+
+
 def test_a_dry_run_changes_nothing(organization: Organization, wanted: tuple[Desired, ...]) -> None:
     (difference,) = sync(organization, wanted, act=False)
 

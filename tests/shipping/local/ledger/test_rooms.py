@@ -173,3 +173,24 @@ def test_notifications_come_in_their_order_and_go_with_their_build(ledger: Ledge
     ledger.records.forget("b")
     assert ledger.notifications.of_build("b") == []
     assert ledger.notifications.of_build("c") == [other]
+
+
+def test_what_belongs_to_something_goes_with_it(ledger: Ledger) -> None:
+    """A cluster with its queues; a pipeline's settings, schedules and places in teams; nothing of another."""
+    registry = ledger.registry
+    for cluster in ("c1", "c2"):
+        registry.put("cluster", cluster, {"id": cluster})
+        registry.put("queue", f"{cluster}-q", {"key": "q"}, parent=cluster)
+    for slug, pipeline in (("inbox", "p1"), ("outbox", "p2")):
+        registry.put("settings", slug, {"tags": ["a"]})
+        registry.put("schedule", f"{slug}-s", {"label": "s"}, parent=slug)
+        registry.put("team_pipeline", f"t/{pipeline}", {"pipeline_id": pipeline}, parent="t")
+
+    registry.remove("cluster", "c1")
+    registry.forget_pipeline("inbox", "p1")
+
+    assert [registry.get("queue", f"{cluster}-q") for cluster in ("c1", "c2")] == [None, {"key": "q"}]
+    assert registry.get("queue", "c2-q", parent="c1") is None
+    assert (registry.get("settings", "inbox"), registry.get("settings", "outbox")) == (None, {"tags": ["a"]})
+    assert (registry.all("schedule", parent="inbox"), len(registry.all("schedule", parent="outbox"))) == ([], 1)
+    assert registry.all("team_pipeline", parent="t") == [{"pipeline_id": "p2"}]
