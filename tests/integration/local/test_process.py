@@ -132,6 +132,51 @@ def test_killed_in_the_middle_of_many_calls_it_keeps_what_it_acknowledged(tmp_pa
         assert len(rest.states()) == 1 + 2 * len(asked)
 
 
+def test_whatever_it_acknowledged_before_it_was_killed_is_there_afterwards(tmp_path: Path) -> None:
+    """Lines of log, meta-data, annotations, artifacts: each call that was answered, and of the last one all or nothing."""
+    with started(tmp_path) as process:
+        info = process.info()
+        rest, agent = Rest(info), FakeAgent.register(info)
+        rest.start({"key": "a", "command": "x"})
+        work = agent.begin()
+        with subprocess.Popen(["/bin/sh", "-c", f"sleep 0.6; kill -9 {info.pid}"]):
+            told = _tell_until_it_dies(work)
+
+    with started(tmp_path) as process:
+        process.info()
+        log = rest.call("GET", f"/pipelines/inbox/builds/1/jobs/{work.id}/log").json["content"].splitlines()
+        kept = {
+            "log": {int(line) for line in log},
+            "data": {int(key) for key in rest.read()["meta_data"]},
+            "annotation": {
+                int(one["context"]) for one in rest.call("GET", "/pipelines/inbox/builds/1/annotations").json
+            },
+            "artifact": {int(one["path"]) for one in work.search("*")},
+        }
+        assert min(len(numbers) for numbers in kept.values()) > 1
+        for kind, numbers in kept.items():
+            acknowledged = {number for one, number in told if one == kind}
+            assert acknowledged <= numbers, f"lost of {kind}: {acknowledged - numbers}"
+            assert len(numbers - acknowledged) <= 1
+
+
+def _tell_until_it_dies(work: Work) -> list[tuple[str, int]]:
+    """Make calls of every kind in turn; return those that were answered."""
+    told: list[tuple[str, int]] = []
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        for number in range(1, 100):
+            assert work.log(number, f"{number}\n").status == 201
+            told.append(("log", number))
+            assert work.call("POST", "/data/set", {"key": str(number), "value": "v"}).status == 200
+            told.append(("data", number))
+            assert work.call("POST", "/annotations", {"context": str(number), "body": "note"}).status == 201
+            told.append(("annotation", number))
+            work.keep(str(number), b"content")
+            told.append(("artifact", number))
+        raise AssertionError("it was not killed")
+    return told
+
+
 def _upload(work: Work, name: str) -> int:
     steps = ({"key": f"{name}-{part}", "command": part} for part in "xy")
     return work.upload(*steps, upload_id=name).status
