@@ -216,6 +216,32 @@ def test_new_build_by_keyboard(page: Page, rest: Rest, control: ControlInfo) -> 
     assert rest.read()["meta_data"]["reason"] == "because"
 
 
+def test_all_of_it_works_without_script(page: Page, rest: Rest, agent: FakeAgent, control: ControlInfo) -> None:
+    """Links lead to pages where dialogs would open, buttons send their forms, and what runs loads itself again."""
+    rest.start(
+        {"block": "Release", "key": "go", "fields": FIELDS[:1]}, {"key": "a", "label": "ship it", "command": "x"}
+    )
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    page.open(control.url + BUILD)
+    page.tab_to(lambda name: name == "Unblock Release")
+    page.press("Enter")
+    page.until("location.pathname.endsWith('/unblock') && document.readyState === 'complete'")
+    page.tab_to(lambda name: name == "Reason")
+    page.type("by hand")
+    page.press("Enter")
+    page.until(f"location.pathname === {BUILD!r}")
+    says(page, "#steps", "Unblocked")
+    agent.begin().finish(1)
+    says(page, "#banner", "Failed")
+    page.tab_to(lambda name: name == "Retry ship it")
+    page.press("Enter")
+    says(page, "#steps", "attempt 2")
+
+    assert rest.read()["meta_data"] == {"reason": "by hand"}
+    agent.begin().finish(0)
+    says(page, "#banner", "Passed")
+
+
 def test_pipelines_and_lists_are_live(page: Page, rest: Rest, agent: FakeAgent, control: ControlInfo) -> None:
     page.open(f"{control.url}/")
     says(page, "#pipelines", "No pipelines yet")

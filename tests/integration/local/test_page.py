@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from html.parser import HTMLParser
@@ -216,6 +217,23 @@ def test_pipelines_at_a_glance(rest: Rest, agent: FakeAgent, control: ControlInf
 
     assert re.findall(r'<a class="(\w+)" href="/local/inbox/builds/(\d)" title', shown) == [("bad", "1"), ("good", "2")]
     assert "second" in shown.partition('class="latest"')[2]
+
+
+def test_who_would_have_been_told(rest: Rest, agent: FakeAgent, control: ControlInfo) -> None:
+    """The address of a web hook is a secret."""
+    rest.pipeline({"key": "a", "command": "x"})
+    hook = "https://hooks.example/services/T0/s3cr3t"
+    document = {"steps": [{"key": "a", "command": "x"}], "notify": [{"email": "dev@example.com"}, {"webhook": hook}]}
+    rest.call("PATCH", "/pipelines/inbox", {"configuration": json.dumps(document)})
+    rest.build()
+    agent.begin().finish(0)
+
+    shown = page(control, "/local/inbox/builds/1")
+
+    assert "build.finished" in shown
+    assert "dev@example.com" in shown
+    assert "webhook hooks.example" in shown
+    assert "s3cr3t" not in shown
 
 
 def test_an_archived_pipeline_is_out_of_sight(rest: Rest, control: ControlInfo) -> None:

@@ -97,7 +97,8 @@ def _shared(request: Request, token: str) -> dict[str, Any]:
         "agents_here": sum(agent.state is AgentState.CONNECTED for agent in world.state.agents.values()),
         "here": "",
         "refresh": False,
-        "path": request.url.path,
+        # Without its fragment: a page that goes to a place in itself is not loaded again.
+        "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "token_field": FIELD,
         "token": token,
         "leaf": partial(leaf, token=token),

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from shipping.local.engine.records import AgentState
 from shipping.local.engine.rejection import Rejection
+from shipping.local.server.moments import moment
 from shipping.local.server.page import rows
 from shipping.local.server.page.files import artifact_row
 from shipping.local.server.page.markdown import rendered
@@ -132,8 +133,24 @@ async def build(request: Request) -> Response:
                 topics=(f"meta-data/{one.id}",),
                 told=lambda: {"meta_data": sorted(world.ledger.meta_data.all(one.id).items())},
             ),
+            Part(name="notifications", topics=(here,), told=lambda: _notifications(world, one)),
         ],
     )
+
+
+def _notifications(world: Plane, of: Build) -> dict[str, object]:
+    steps = world.state.steps[of.id]
+    told = [
+        {
+            "event": one.event,
+            "step": (steps[one.step].label or steps[one.step].key or "") if one.step else "",
+            "channel": one.channel,
+            "message": one.message,
+            "at": moment(one.at),
+        }
+        for one in world.ledger.notifications.of_build(of.id)
+    ]
+    return {"notifications": told}
 
 
 def _links(world: Plane, of: Build) -> list[tuple[str, str, str]]:
