@@ -11,6 +11,7 @@ from pipeline_gen.config import from_resolved
 from pipeline_gen.decisions import Decision
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.suites.parts import TestPlan
+from pipeline_gen.wire import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,11 +103,6 @@ class StoredPlan:
                 hint="update the ship on this agent to the one that the generator runs",
             )
         return cls(plan=Plan.from_json(data["plan"]), pipeline=tuple(data["pipeline"]))
-
-
-def canonical(data: object) -> bytes:
-    """Encode JSON to the same bytes for the same data."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest(plan: Plan) -> str:

@@ -15,6 +15,7 @@ FLOORS = {
     "shipping.memory": 1,
     "shipping.buildkite": 1,
     "shipping.processes": 1,
+    "shipping.lane": 2,
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,
