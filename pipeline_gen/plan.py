@@ -12,6 +12,7 @@ from pipeline_gen.decisions import Decision
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.suites.parts import TestPlan
 from pipeline_gen.version import version
+from pipeline_gen.wire import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,11 +120,6 @@ def _made_by_a_newer(schema: int, maker: str) -> UsageError:
         f" and knows up to {SCHEMA}",
         hint="bake that ship into this agent too, or call it by the committed launcher .buildkite/ship, which brings its own",
     )
-
-
-def canonical(data: object) -> bytes:
-    """Encode JSON to the same bytes for the same data."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest(plan: Plan) -> str:

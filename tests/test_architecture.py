@@ -19,6 +19,7 @@ FLOORS = {
     "shipping.launcher": 1,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
     "shipping.pipelines": 2,
+    "shipping.lane": 2,
     "shipping.slug": 2,
     "shipping.testrun": 3,
     "shipping.jobs": 4,

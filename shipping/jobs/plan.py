@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from pipeline_gen import context
 from pipeline_gen.errors import UsageError
 from pipeline_gen.generate import generate
-from pipeline_gen.plan import StoredPlan, canonical, plan_key
+from pipeline_gen.plan import StoredPlan, plan_key
 from pipeline_gen.preview import preview
 from pipeline_gen.suites.composing import Surroundings
 from pipeline_gen.upload import keep, upload
+from pipeline_gen.wire import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

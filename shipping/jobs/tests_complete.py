@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline_gen.clock import rfc3339
-from pipeline_gen.plan import canonical
+from pipeline_gen.wire import canonical
 from shipping.jobs.planned import attempt, known_flaky, planned, tell
 from shipping.testrun.annotation import proof_annotation, shadow_annotation
 from shipping.testrun.history import remember_durations, remember_failed, remember_flaky

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused, ShipError
-from pipeline_gen.plan import canonical
+from pipeline_gen.wire import canonical
 from shipping.slug import fetch, keys, layers
 from shipping.slug.manifest import Manifest
 from shipping.slug.pack import Package

@@ -7,7 +7,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import InfraError, Refused
-from pipeline_gen.plan import canonical
+from pipeline_gen.wire import canonical
 from shipping.slug.tree import expand
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused, UsageError
-from pipeline_gen.plan import canonical
+from pipeline_gen.wire import canonical
 from shipping.slug import keys
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import InfraError
-from pipeline_gen.plan import canonical
 from pipeline_gen.suites.composing import failed_key
 from pipeline_gen.suites.durations import SESSION, Durations, durations_key, file_of, merge
+from pipeline_gen.wire import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

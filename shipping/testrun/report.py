@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import UsageError
-from pipeline_gen.plan import canonical
+from pipeline_gen.wire import canonical
 from shipping.testrun.events import Result
 from shipping.testrun.incident import Incident
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline_gen.plan import canonical
 from pipeline_gen.suites.durations import file_of
+from pipeline_gen.wire import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,6 @@
+"""What is written down: data and codecs, no I/O. Readers ignore fields they do not know, and refuse a newer schema by name.
+
+- `document`: a record as an object, with its schema number
+- `lane`: what an environment must run, who locked it, what ran before
+- `history`: the copy of each of its transitions
+"""
