@@ -73,6 +73,11 @@ def record(
         raise UsageError("cannot use --state without --local", hint="ship suites record --local --state DIR")
     root = root_of(LocalShell(), repo)
     settings = config.load(config.find(root, app))
+    if settings.bucket is not None:
+        raise UsageError(
+            f"cannot record: durations of this app are in the bucket {settings.bucket!r}, refreshed by each build of main",
+            hint="ship pipeline preview --remote",
+        )
     with local(repo, state) if here else configured(settings) as organization:
         proven = _find(organization, settings, names, number)
     file = root / COMMITTED
@@ -89,11 +94,6 @@ def _find(organization: Organization, settings: Config, names: tuple[str, ...], 
     from shipping.buildkite.kept import KeptByBuild, ended_builds
     from shipping.testrun.proven import newest_proof, read_proven
 
-    if settings.bucket is not None:
-        raise UsageError(
-            f"cannot record: durations of this app are in the bucket {settings.bucket!r}, refreshed by each build of main",
-            hint="ship pipeline preview --remote",
-        )
     pipeline = settings.buildkite.pipeline_slug(settings.app)
     if number is not None:
         kept = KeptByBuild(organization, pipeline, number)

@@ -1,16 +1,19 @@
 """Many real tests on several agents, without a bucket: proven, what we cost beside them, and what Buildkite is asked.
 
 The numbers are set by SHIP_SCALE_FILES (1000), SHIP_SCALE_TESTS (20, per file) and SHIP_SCALE_AGENTS (8). Run with `-s` to see
-the table.
+the table; the figures are kept in tests/soak/results/scale.json.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import statistics
 import sys
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipping.buildkite.kept import KeptByBuild
@@ -22,7 +25,6 @@ from tests.soak.counting import counting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from shipping.local.world import Build, World
     from shipping.testrun.proven import Proven
@@ -31,6 +33,7 @@ FILES, TESTS, AGENTS = (
     int(os.environ.get(f"SHIP_SCALE_{name}", default))
     for name, default in (("FILES", 1000), ("TESTS", 20), ("AGENTS", 8))
 )
+RESULTS = Path(__file__).parent / "results" / "scale.json"
 ARTIFACT_CALLS_PER_MINUTE = 600  # of an organization: https://buildkite.com/docs/platform/limits
 SHIPPING = """
 app: APP
@@ -70,6 +73,7 @@ def test_twenty_thousand_tests_are_proven_and_we_are_a_small_part_of_it(
         assert f"proven: {FILES * TESTS} tests in {AGENTS} shards" in logs(world, build, "tests-complete")
         cost = cost_of(shown, proven(world, build))
     print(table(cost, counted.asked, counted.artifact_calls()))
+    keep(cost, counted.asked, counted.artifact_calls())
     # Plan: kept (2). Each shard: the plan found (1), report and JUnit kept together (2). Proof: plan and all reports
     # found (2), kept (2). The agent says once a second which of its uploads have ended: of two files, at times twice.
     fewest = 2 + 3 * AGENTS + 4
@@ -111,6 +115,24 @@ def took(job: Mapping[str, Any]) -> float:
 
 def seconds(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def keep(cost: Cost, asked: Mapping[str, int], artifact_calls: int) -> None:
+    """Write the figures down, with date, machine and command."""
+    facts = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
+        "command": f"SHIP_SCALE_FILES={FILES} SHIP_SCALE_TESTS={TESTS} SHIP_SCALE_AGENTS={AGENTS}"
+        " python -m pytest -s tests/soak/test_scale.py",
+        "tests": FILES * TESTS,
+        "load": round(os.getloadavg()[1]),
+        "seconds": {name: round(value, 1) for name, value in asdict(cost).items()},
+        "share": round(cost.share, 3),
+        "artifact_calls": artifact_calls,
+        "asked": dict(sorted(asked.items())),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def table(cost: Cost, asked: Mapping[str, int], artifact_calls: int) -> str:

@@ -127,6 +127,18 @@ def test_a_python_without_venv(checkout: Checkout) -> None:
     assert [path.suffix for path in (checkout.root / "cache").iterdir()] == [".lock"]
 
 
+def test_a_full_disk_may_have_room_at_the_next_try(checkout: Checkout) -> None:
+    """Infrastructure, not the agent's set-up."""
+    checkout.lock()
+    complaint = "OSError: [Errno 28] No space left on device"
+    checkout.program("full", f'[ "$3" = venv ] && echo "{complaint}" >&2 && exit 1; exec {sys.executable} "$@"')
+    checkout.env["SHIP_PYTHON"] = str(checkout.root / "bin" / "full")
+
+    done = checkout.run("--version")
+
+    assert (done.returncode, done.stderr) == (3, f"ship: could not make a virtual environment: {complaint}\n")
+
+
 @pytest.mark.parametrize(
     ("env", "said"),
     [
