@@ -161,8 +161,8 @@ def test_one_repository_may_hold_several_apps(tmp_path: Path) -> None:
 
 
 def test_a_repository_without_configuration_is_told_how_to_begin(tmp_path: Path) -> None:
-    """By the command that writes one."""
-    with pytest.raises(UsageError, match="hint: write one: ship init"):
+    """The hint is the command that writes one."""
+    with pytest.raises(UsageError, match="ship init"):
         config.find(tmp_path)
 
 
