@@ -35,7 +35,7 @@ job_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Answer the step that a build waits at.")
 @build_argument
 @job_option
 @click.option(
@@ -97,7 +97,7 @@ def fields_of(job: Mapping[str, Any]) -> str:
     return f" {shlex.join(words)}" if words else ""
 
 
-@click.command()
+@click.command(short_help="Retry jobs.")
 @build_argument
 @job_option
 @click.option("--all", "everything", is_flag=True, help="Every job that has failed.")
@@ -140,7 +140,7 @@ def retry(
         print_json(new)
 
 
-@click.command()
+@click.command(short_help="Cancel a build or a job.")
 @build_argument
 @job_option
 @pipeline_option

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shipping.local.world.repository import Source
 
 
-@click.command()
+@click.command(short_help="Build a commit, or uncommitted work.")
 @pipeline_option
 @click.option("--branch", help="Default: the branch you are on.")
 @click.option("--commit", help="Default: the branch's newest.")

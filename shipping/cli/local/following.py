@@ -31,7 +31,7 @@ OFTEN = 4  # redraws per second
 HEADING = 6  # lines of a terminal that are not the tree's
 
 
-@click.command()
+@click.command(short_help="Follow a build to its end.")
 @build_argument
 @pipeline_option
 @repo_option
@@ -128,7 +128,7 @@ def _ended(state: str) -> str:
     return state if state == "failed" else f"ended {state!r}"
 
 
-@click.command()
+@click.command(short_help="Print logs; with -f as they are written.")
 @build_argument
 @click.option("--job", "key", help="The key of a step (KEY/2: its second share), a label or a job's id; default: all.")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the jobs are over.")

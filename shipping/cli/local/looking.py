@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="List the newest builds.")
 @click.option("--pipeline", help="Only this pipeline's; default: every pipeline's.")
 @click.option("--branch", help="Only this branch's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
@@ -60,7 +60,7 @@ def ls(*, pipeline: str | None, branch: str | None, limit: int, repo: Path, stat
         out.print(line)
 
 
-@click.command()
+@click.command(short_help="Show a build and its steps.")
 @build_argument
 @pipeline_option
 @repo_option
@@ -90,7 +90,7 @@ def show(*, build: str | None, pipeline: str | None, repo: Path, state: Path | N
         out.print(line)
 
 
-@click.command("open")
+@click.command("open", short_help="Print a page's address and open it.")
 @build_argument
 @pipeline_option
 @repo_option

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shipping.local.world import Options, World
 
 
-@click.command()
+@click.command(short_help="Find the agent that the local world runs.")
 @click.option("--which", is_flag=True, help="Find the agent, or build it, and say where it is (this is the default).")
 @json_option
 def agent(*, which: bool, as_json: bool) -> None:  # noqa: ARG001 - the flag names what the command does anyway
@@ -36,7 +36,7 @@ def agent(*, which: bool, as_json: bool) -> None:  # noqa: ARG001 - the flag nam
         click.echo(f"{found.path} {found.version} ({found.source})")
 
 
-@click.command()
+@click.command(short_help="Bring a world up, until Ctrl-C or `down`.")
 @click.option("--agents", type=click.IntRange(1, 64), default=4, show_default=True, help="How many agents.")
 @click.option("--queue", "queues", multiple=True, help="A queue they serve besides `default`; may be repeated.")
 @click.option("--bucket", "buckets", multiple=True, help="A bucket to make in the object store; may be repeated.")
@@ -130,7 +130,7 @@ def _welcome(world: World, options: Options, *, named: bool, as_json: bool) -> N
     click.echo(f"  stop    ship local down{there}")
 
 
-@click.command()
+@click.command(short_help="End it, and all that a killed run has left.")
 @repo_option
 @state_option
 def down(*, repo: Path, state: Path | None) -> None:

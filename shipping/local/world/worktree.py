@@ -27,6 +27,7 @@ CAREFULLY = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c
 WHO = {"NAME": "Uncommitted work", "EMAIL": "uncommitted@localhost"}
 UNBORN_DATE = "@0 +0000"
 SUBMODULE = "160000"
+SAID = ("error: ", "fatal: ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,11 @@ class Worktree:
     def _must(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         done = self._git(*arguments, env=env)
         if done.code != 0:
-            raise InfraError(f"could not read the working tree of {str(self.root)!r}: {done.complaint}")
+            # Which file it was stands in the first line, that all has failed in the last.
+            lines = [line for line in done.err.decode(errors="replace").splitlines() if line.startswith(SAID)]
+            raise InfraError(
+                f"could not read the working tree of {str(self.root)!r}: {'; '.join(lines) or done.complaint}"
+            )
         return done.out.decode("utf-8", "surrogateescape")
 
 

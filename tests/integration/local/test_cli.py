@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -313,6 +314,8 @@ class Terminal:
     def __init__(self, argv: list[str], env: dict[str, str]) -> None:
         self.pid, self._handle = pty.fork()
         if self.pid == 0:
+            # A shell that starts us in the background has SIGINT ignored, and so would the command.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(argv[0], argv, env)  # noqa: S606 - a shell is not missed
         fcntl.ioctl(self._handle, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.said = ""
@@ -320,6 +323,9 @@ class Terminal:
     def until(self, text: str) -> None:
         while text not in self.said:
             self.said += os.read(self._handle, 65536).decode()
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._handle, keys)
 
     def end(self) -> int:
         """Read to the end; return the exit status."""
@@ -352,6 +358,20 @@ def test_watch_redraws_a_tree_on_a_terminal(place: Place) -> None:
     assert [line.split()[:2] for line in last.splitlines()[4:7]] == [["✓", "one"], ["✗", "checks"], ["✗", "two"]]
     assert "\x1b[32mpassed" in last
     assert "exit status 3" in last
+
+
+def test_ctrl_c_leaves_the_build_alone(place: Place) -> None:
+    """Only the watching ends: 130, the cursor is back, no stack trace."""
+    place.rest.start({"key": "one", "command": "x"})
+    terminal = in_a_terminal(place, "watch")
+    terminal.until("scheduled")
+
+    terminal.press(b"\x03")
+
+    assert terminal.end() == 130
+    assert "\x1b[?25h" in terminal.said
+    assert "Traceback" not in terminal.said
+    assert place.rest.states() == {"one": "scheduled"}
 
 
 def test_no_colour_where_none_is_wanted(place: Place) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline_gen.errors import UsageError
+from pipeline_gen.errors import InfraError, UsageError
 from pipeline_gen.shell import LocalShell
 from shipping.local.world.repository import uncommitted
 from shipping.local.world.worktree import Worktree
@@ -374,6 +374,16 @@ def test_a_partial_clone_is_refused(repository: Repository, tmp_path: Path) -> N
 
     with pytest.raises(UsageError, match="partial clone"):
         worktree(tmp_path / "partial", tmp_path / "state").snapshot("main")
+
+
+def test_a_file_that_git_cannot_add_is_named(repository: Repository, tmp_path: Path) -> None:
+    """With all that git says of it."""
+    repository.git("config", "filter.lock.clean", "false")
+    repository.git("config", "filter.lock.required", "true")
+    repository.write({".gitattributes": "untracked filter=lock\n"})
+
+    with pytest.raises(InfraError, match=r"external filter 'false' failed.*; fatal: untracked: clean filter 'lock'"):
+        worktree(repository.root, tmp_path / "state").snapshot("main")
 
 
 def test_a_branch_must_be_one(repository: Repository, tmp_path: Path) -> None:
