@@ -35,10 +35,11 @@ e2e: $(READY) ## The real agent runs real builds
 	$(BIN)/python -m pytest -q tests/e2e
 
 soak: $(READY) ## Long runs of faults, by hand
-	$(BIN)/python -m pytest -q tests/soak
+	SHIP_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/shipping/local/engine
+	$(BIN)/python -m pytest -q -s tests/soak
 
 bench: $(READY) ## Figures beside their peers
-	@for bench in makespan shard_cost slug preview mutants; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
+	@for bench in makespan shard_cost slug preview mutants control_plane; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
 
 check: $(STAMP) ## Format, lint, types, shellcheck, architecture
 	$(BIN)/ruff format --check --quiet .

@@ -177,7 +177,7 @@ def keep(told: list[dict[str, Any]]) -> None:
         sums.update({name: value for name, value in one.items() if isinstance(value, int)} | one["killed"])
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "command": f"SHIP_SOAK_KILLS={KILLS} SHIP_SOAK_SEED={SEED} python -m pytest -s tests/soak/test_local_faults.py",
         "sums": {"builds": len(told), **sums},
         "builds": told,

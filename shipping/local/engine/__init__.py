@@ -1,7 +1,8 @@
 """The local Buildkite's mind: ``step(state, event) -> (state, commands)``, without I/O, clock or chance.
 
 `records` is what exists, `events` what may happen, `commands` what the edge must do about it, `machine` the function
-itself, `draft` its working copy. One room per concern: `attributes`, `values`, `expand` (uploaded JSON to steps),
+itself, `draft` its working copy. One room per concern: `documents`, `attributes`, `values`, `expand` (uploaded JSON to
+steps), `filters` with `branches`, `conditions` and `regex` (what keeps a step out), `matrix` (one step, several jobs),
 `builds` (how they begin and grow), `dependencies` (who may run), `settle` (start and give up), `rollup` (what a build
 has become), `dispatch` (who runs where), `lifecycle` (what agents report), `retry`, `cancel`, `watchdog` (time-outs,
 lost agents), `environment` (what a job is given), `change` (step get and update). People: `fields` (what a step asks, and

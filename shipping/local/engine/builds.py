@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import ForgetPipeline, SetMetaData
+from shipping.local.engine.documents import plain
 from shipping.local.engine.draft import derived
 from shipping.local.engine.expand import Expanded, Origin, expand
 from shipping.local.engine.intermediate import supersede
@@ -59,7 +60,7 @@ def upload(draft: Draft, event: PipelineUploaded) -> None:
     """Insert the uploaded steps behind the step that uploads them. The same uuid again changes nothing."""
     job = draft.job(event.job)
     build = draft.build(job.build)
-    digest = hashlib.sha256(json.dumps(event.document, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(plain(event.document), sort_keys=True).encode()).hexdigest()
     if event.uuid in build.uploads:
         if build.uploads[event.uuid] != digest:
             raise Rejection(f"The upload {event.uuid} has been applied before, with other content")

@@ -62,7 +62,8 @@ def describe(state: State, step: Step) -> dict[str, Any]:
         "if": step.condition or None,
         "notify": list(step.notify),
         "state": state_of(state, step),
-        "outcome": _outcome(Graph.of(state, step.build).outcome(step), jobs),
+        # What was left out has come to nothing, though it satisfies those that depend on it.
+        "outcome": "neutral" if step.omitted else _outcome(Graph.of(state, step.build).outcome(step), jobs),
     }
     if isinstance(step.body, Command):
         told |= {

@@ -49,11 +49,17 @@ def offer(draft: Draft, event: AgentPinged) -> None:
 
 
 def _candidates(draft: Draft, agent: Agent) -> Iterator[Job]:
+    # Most jobs of a build ask for the same agents: one answer per set of rules is enough.
+    fits: dict[tuple[str, ...], bool] = {}
     for build in draft.unfinished():
         for job in draft.jobs(build.id).values():
             if job.state is JobState.SCHEDULED:
                 body = command_of(draft.step(job), job)
-                if body is not None and matches(body.agents, agent.tags):
+                if body is None:
+                    continue
+                if body.agents not in fits:
+                    fits[body.agents] = matches(body.agents, agent.tags)
+                if fits[body.agents]:
                     yield job
 
 

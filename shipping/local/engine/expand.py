@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shipping.local.engine import attributes, bodies, filters, matrix, notices, values
 from shipping.local.engine.conditions import condition, facts
+from shipping.local.engine.documents import plain
 from shipping.local.engine.draft import derived
 from shipping.local.engine.records import Body, Build, Command, Group, Step, Wait, shares
 from shipping.local.engine.rejection import Rejection
@@ -56,7 +57,7 @@ class Origin:
 def expand(document: object, origin: Origin) -> Expanded:
     """Return the document's steps; raises Rejection with every fault, each naming step, attribute and reason."""
     reader = _Reader(origin=origin)
-    expanded = reader.document(document)
+    expanded = reader.document(plain(document))
     reader.check_keys(expanded.steps)
     if reader.faults:
         raise Rejection("\n".join(reader.faults))

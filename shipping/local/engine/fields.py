@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline_gen.errors import nearest
 from shipping.local.engine import values
@@ -13,9 +14,11 @@ from shipping.local.engine.regex.search import compiled
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shipping.local.engine.regex.search import Regex
+
+T = TypeVar("T")
 
 KEY = re.compile(r"[A-Za-z0-9/_-]{1,100}")
 TEXT = frozenset({"text", "key", "hint", "required", "default", "format"})
@@ -45,24 +48,35 @@ def _field(told: Mapping[str, Any]) -> Field:
     for name in told:
         if name not in known:
             raise ValueError(f"of kind {kind} have no {name!r} (field {key!r}){nearest(str(name), sorted(known))}")
-    multiple = values.flag(told.get("multiple"))
+
+    def reading(name: str, reader: Callable[[object], T]) -> T:
+        try:
+            return reader(told.get(name))
+        except ValueError as error:
+            raise ValueError(f"cannot be read: {name!r} of field {key!r} {error}") from None
+
+    multiple = reading("multiple", values.flag)
     return Field(
         kind=kind,
         key=key,
-        label=values.text(told.get(kind)) or key,
-        hint=values.text(told.get("hint")),
-        required=values.flag(told.get("required", True)),
-        default=_default(told.get("default"), multiple=multiple),
-        format=_format(told.get("format")),
-        options=_options(key, told.get("options")) if kind == "select" else (),
+        label=reading(kind, values.text) or key,
+        hint=reading("hint", values.text),
+        required=reading("required", _required),
+        default=reading("default", partial(_default, multiple=multiple)),
+        format=reading("format", _format),
+        options=reading("options", _options) if kind == "select" else (),
         multiple=multiple,
     )
+
+
+def _required(value: object) -> bool:
+    return value is None or values.flag(value)
 
 
 def _default(value: object, *, multiple: bool) -> str | tuple[str, ...]:
     if isinstance(value, list):
         if not multiple:
-            raise ValueError("have several defaults only where 'multiple' is true")
+            raise ValueError("may be several only where 'multiple' is true")
         return tuple(values.scalar(one) for one in value)
     return values.scalar(value)
 
@@ -72,7 +86,7 @@ def _format(value: object) -> str:
     try:
         _whole(pattern)
     except RegexFault as fault:
-        raise ValueError(f"need a regular expression for 'format': {pattern!r} {fault}") from None
+        raise ValueError(f"must be a regular expression, and {pattern!r}: {fault}") from None
     return pattern
 
 
@@ -82,13 +96,13 @@ def _whole(pattern: str) -> Regex:
     return compiled(rf"\A(?:{pattern})\z")
 
 
-def _options(key: str, value: object) -> tuple[Option, ...]:
+def _options(value: object) -> tuple[Option, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError(f"of kind select need at least one of 'options' (field {key!r})")
+        raise ValueError("must be a list of at least one")
     found = []
     for one in value:
         if not isinstance(one, dict) or not {"label", "value"} <= set(one):
-            raise ValueError(f"of kind select need a label and a value for each of 'options' (field {key!r})")
+            raise ValueError("need a label and a value each")
         found.append(Option(label=values.scalar(one["label"]), value=values.scalar(one["value"])))
     return tuple(found)
 

@@ -200,9 +200,10 @@ def concurrency_method(value: object) -> None:
 def unpaired(named: Mapping[str, object]) -> list[str]:
     """Return the faults of a limit without its group, and the reverse. Buildkite: "missing concurrency_group_id"."""
     pair = ("concurrency", "concurrency_group")
+    needed = (pair, pair[::-1], ("concurrency_method", "concurrency"))
     return [
         f"attribute {one!r} needs {other!r} beside it (missing concurrency_group_id)"
-        for one, other in (pair, pair[::-1])
+        for one, other in needed
         if named.get(one) is not None and named.get(other) in (None, "")
     ]
 

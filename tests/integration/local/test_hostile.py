@@ -194,11 +194,14 @@ def test_a_log_that_is_no_log(pair: tuple[Work, Work]) -> None:
     assert send(whole, "sequence=1&offset=0&size=400") == 201
 
 
+DEEP = b'{"uuid": "u", "pipeline": ' + b"[" * 900 + b"]" * 900 + b"}"
+
+
 def test_bodies_that_are_no_request(pair: tuple[Work, Work]) -> None:
     """A sentence, never a crash."""
     own, _ = pair
 
-    for raw in (b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"uuid": 1}', b'{"uuid": "u"}', b"[" * 100_000):
+    for raw in (b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"uuid": 1}', b'{"uuid": "u"}', b"[" * 100_000, DEEP):
         for path in ("/pipelines", "/data/set", "/artifacts"):
             assert own.call("POST", path, raw=raw).status in (400, 422), (path, raw[:20])
 

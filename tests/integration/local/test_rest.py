@@ -15,12 +15,14 @@ from pybuildkite.builds import BuildState
 from pybuildkite.client import Client
 from pybuildkite.jobs import LogFormat
 
+from tests.integration.local.clients import FakeAgent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shipping.local.control import ControlInfo
-    from tests.integration.local.clients import FakeAgent, Rest
+    from tests.integration.local.clients import Rest
 
 WORLD = "local"
 STEPS = "steps:\n  - {key: a, label: A, command: x, artifact_paths: 'out/*'}\n  - wait\n  - {key: b, command: y}\n"
@@ -316,3 +318,50 @@ def test_every_call_of_pybuildkite_is_answered(client: Any) -> None:  # noqa: AN
 
     assert unanswered == []
     assert len(calls) >= 35
+
+
+def test_a_retry_is_refused_in_buildkites_words(rest: Rest, agent: FakeAgent) -> None:
+    """400 for what has not failed, 422 for a canceled build, and for a job that has been retried before."""
+    rest.start({"key": "a", "command": "x"}, {"key": "b", "command": "y"})
+    path = "/pipelines/inbox/builds/1"
+    ids = {job["step_key"]: job["id"] for job in rest.read()["jobs"]}
+
+    early = rest.call("PUT", f"{path}/jobs/{ids['a']}/retry")
+    assert (early.status, early.message) == (400, "Only failed, timed out or canceled jobs can be retried")
+
+    agent.begin().finish(1)
+    new = rest.call("PUT", f"{path}/jobs/{ids['a']}/retry")
+    assert (new.status, new.json["retries_count"], new.json["state"]) == (200, 1, "scheduled")
+    again = rest.call("PUT", f"{path}/jobs/{ids['a']}/retry")
+    assert (again.status, new.json["id"] in again.message) == (422, True)
+
+    assert rest.call("PUT", f"{path}/cancel").status == 200
+    late = rest.call("PUT", f"{path}/jobs/{new.json['id']}/retry")
+    assert (late.status, late.message) == (422, "Jobs from canceled builds cannot be retried")
+
+
+def test_a_job_that_its_group_holds_back_is_scheduled_for_rest_and_for_nobody_else(
+    rest: Rest, agent: FakeAgent
+) -> None:
+    """Buildkite's REST API has no other word for it; agents are not offered it."""
+    steps = ({"key": key, "command": "x", "concurrency": 1, "concurrency_group": "g"} for key in "ab")
+    rest.start(*steps)
+    work = agent.begin()
+    other = FakeAgent.register(agent.info, name="other")
+
+    assert rest.states() == {"a": "running", "b": "scheduled"}
+    assert rest.read()["jobs"][1]["runnable_at"] is None
+    assert other.ping() is None
+    work.finish()
+    assert other.ping() is not None
+
+
+def test_a_build_that_fails_tells_the_agents_of_fast_failing_jobs_to_stop(rest: Rest, agent: FakeAgent) -> None:
+    rest.start({"key": "a", "command": "x"}, {"key": "b", "command": "y", "cancel_on_build_failing": True})
+    first, second = agent.begin(), FakeAgent.register(agent.info, name="other").begin()
+
+    first.finish(1)
+
+    assert second.call("GET", "").json["state"] == "canceling"
+    second.finish(143, signal="SIGTERM", signal_reason="cancel")
+    assert (rest.states(), rest.read()["state"]) == ({"a": "failed", "b": "canceled"}, "failed")

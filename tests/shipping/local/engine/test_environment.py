@@ -133,7 +133,10 @@ def test_a_long_message_is_cut_at_a_letter() -> None:
 
 
 def test_a_step_tells_state_and_outcome() -> None:
-    drive = Driver().create(command("a", env={"X": "1"}, soft_fail=[{"exit_status": 3}]), "wait", command("b"))
+    filtered = command("c", **{"if": "false"})
+    drive = Driver().create(
+        command("a", env={"X": "1"}, soft_fail=[{"exit_status": 3}]), "wait", command("b"), filtered
+    )
     agent = drive.agent()
 
     def told(key: str) -> tuple[str, str]:
@@ -148,6 +151,7 @@ def test_a_step_tells_state_and_outcome() -> None:
     assert (told("a"), told("b")) == (("finished", "soft_failed"), ("ready", "neutral"))
     drive.run(agent, 1)
     assert told("b") == ("finished", "hard_failed")
+    assert told("c") == ("ignored", "neutral")
 
 
 def test_a_label_grows_once_per_change() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shipping.local.engine.fields import answers, read
 from shipping.local.engine.records import Field, Option
@@ -18,12 +21,31 @@ STREAM = {
 }
 REGIONS = {**STREAM, "key": "regions", "multiple": True, "required": False, "default": ["beta"]}
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["(", "a|b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["label", "value", "key"]), inner),
+    max_leaves=8,
+)
+WORDS = ("text", "select", "options", "multiple", "required", "default", "format", "hint")
+
+
+@settings(max_examples=200)
+@given(st.lists(st.fixed_dictionaries({"key": st.just("k")}, optional=dict.fromkeys(WORDS, ANYTHING)), max_size=2))
+def test_whatever_is_written_is_read_or_refused(written: Any) -> None:  # noqa: ANN401 - whatever
+    """And what was read can be asked."""
+    with contextlib.suppress(ValueError):
+        found = read(written)
+        with contextlib.suppress(Rejection):
+            assert set(answers(found, {"k": "a"})) <= {"k"}
+
 
 def test_fields_are_read_as_they_are_written() -> None:
     """A number is the text that it is written as; a field without a name is called by its key."""
     options = (Option(label="Beta", value="beta"), Option(label="S", value="2"))
 
-    assert read([TEXT, STREAM, REGIONS, {"text": None, "key": "a/b-c_d", "hint": "h", "default": 1}]) == (
+    assert read(
+        [TEXT, STREAM, REGIONS, {"text": None, "key": "a/b-c_d", "hint": "h", "default": 1, "required": None}]
+    ) == (
         Field(kind="text", key="version", label="Version", format=r"\d+\.\d+"),
         Field(kind="select", key="stream", label="Stream", options=options),
         Field(
@@ -49,12 +71,14 @@ def test_fields_are_read_as_they_are_written() -> None:
         ([{"text": "x", "key": "a", "options": []}], "of kind select have no 'text'"),
         ([{"text": "x", "key": "a", "multiple": True}], "of kind text have no 'multiple'"),
         ([{"text": "x", "key": "a", "requird": True}], "did you mean 'required'?"),
-        ([{"text": "x", "key": "a", "format": "("}], "need a regular expression"),
-        ([{"text": "x", "key": "a", "format": "a)|(b"}], "need a regular expression"),
-        ([{"text": "x", "key": "a", "default": ["b"]}], "several defaults only where 'multiple'"),
-        ([{"select": "x", "key": "a"}], "at least one of 'options' (field 'a')"),
-        ([{"select": "x", "key": "a", "options": []}], "at least one of 'options' (field 'a')"),
-        ([{"select": "x", "key": "a", "options": [{"label": "L"}]}], "a label and a value"),
+        ([{"text": "x", "key": "a", "format": "("}], "'format' of field 'a' must be a regular expression"),
+        ([{"text": "x", "key": "a", "format": "a)|(b"}], "'format' of field 'a' must be a regular expression"),
+        ([{"text": "x", "key": "a", "default": ["b"]}], "'default' of field 'a' may be several only where 'multiple'"),
+        ([{"text": "x", "key": "a", "hint": 1}], "'hint' of field 'a' must be a string"),
+        ([{"text": "x", "key": "a", "required": "maybe"}], "'required' of field 'a' must be true or false"),
+        ([{"select": "x", "key": "a"}], "'options' of field 'a' must be a list of at least one"),
+        ([{"select": "x", "key": "a", "options": []}], "'options' of field 'a' must be a list of at least one"),
+        ([{"select": "x", "key": "a", "options": [{"label": "L"}]}], "'options' of field 'a' need a label and a value"),
     ],
 )
 def test_fields_that_could_not_be_asked_are_refused(wrong: Any, reason: str) -> None:  # noqa: ANN401 - as YAML holds it
