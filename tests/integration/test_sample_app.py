@@ -84,9 +84,9 @@ def test_setting_up_again_is_a_look_into_the_cache(checkout: Path) -> None:
 def test_its_configuration_is_valid_and_names_what_is_there() -> None:
     """Every path that the configuration names exists in the application."""
     loaded = config.load(SAMPLE / ".buildkite" / "shipping.yml")
-    (suite,) = loaded.suites
     assert loaded.slug is not None
-    named = [*suite.setup, *suite.paths, *suite.always]
+    assert [suite.runner for suite in loaded.suites] == ["pytest", "command"]
+    named = [path for suite in loaded.suites for path in (*suite.setup, *suite.paths, *suite.always, *suite.files)]
     for layer in loaded.slug.layers:
         named += [*(layer.inputs or ()), *layer.run, *(path for path in layer.keep if path != "vendor")]
 
