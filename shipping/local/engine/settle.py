@@ -49,7 +49,7 @@ def _settle(draft: Draft, build_id: str) -> None:
         while _release(draft, build_id) or _give_up(draft, build_id):
             pass
         roll_up(draft, build_id)
-        if before in BROKEN or draft.build(build_id).state is not BuildState.FAILING:
+        if before in BROKEN or draft.build(build_id).state not in BROKEN:
             return
         before = BuildState.FAILING
         _fail_fast(draft, build_id)
