@@ -20,6 +20,7 @@ import uvicorn
 from pipeline_gen.clock import Clock, SystemClock
 from pipeline_gen.errors import InfraError, ShipError
 from pipeline_gen.shell import LocalShell
+from shipping.local.engine.conditions.facts import ORGANIZATION
 from shipping.local.engine.environment import Site
 from shipping.local.ledger.ledger import Ledger
 from shipping.local.server.app import application
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from shipping.local.server.tokens import Tokens
 
 HOST = "127.0.0.1"
-ORGANIZATION = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
+from shipping.local.engine.conditions.facts import ORGANIZATION_ID
 from shipping.local.engine.draft import derived
 from shipping.local.engine.matrix import command_of, fill, of_job
 from shipping.local.engine.records import Block, Command, Group, Input, parallelism
@@ -23,7 +24,7 @@ class Site:
 
     url: str
     organization: str
-    organization_id: str = "00000000-0000-4000-8000-000000000001"
+    organization_id: str = ORGANIZATION_ID
 
     def build_url(self, build: Build) -> str:
         return f"{self.url}/{self.organization}/{build.pipeline.slug}/builds/{build.number}"

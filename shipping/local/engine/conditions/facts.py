@@ -97,14 +97,15 @@ NOTHING = Facts()
 
 def of_build(build: Build, env: Mapping[str, str]) -> Facts:
     """Return what a condition in this build's pipeline sees. ``env`` is that of the document it stands in."""
-    pipeline, pull = build.pipeline, build.pull_request
-    own = {
-        **pipeline.env,
-        **build.pipeline_env,
-        **env,
-        **build.env,
-    }
-    values: dict[str, Value] = {
+    return Facts(
+        values={**_values(build), **_of_pull_request(build)},
+        env={**build.pipeline.env, **build.pipeline_env, **env, **build.env, **_environment(build)},
+    )
+
+
+def _values(build: Build) -> dict[str, Value]:
+    pipeline = build.pipeline
+    return {
         "build.author.email": build.author.email,
         "build.author.name": build.author.name,
         "build.creator.email": build.author.email,
@@ -123,16 +124,20 @@ def of_build(build: Build, env: Mapping[str, str]) -> Facts:
         "organization.id": ORGANIZATION_ID,
         "organization.slug": ORGANIZATION,
     }
-    if pull is not None:
-        values |= {
-            "build.pull_request.base_branch": pull.base_branch or None,
-            "build.pull_request.draft": pull.draft,
-            "build.pull_request.id": pull.id,
-            "build.pull_request.labels": pull.labels,
-            "build.pull_request.repository": pull.repository or None,
-            "build.pull_request.repository.fork": bool(pull.repository) and pull.repository != pipeline.repository,
-        }
-    return Facts(values=values, env={**own, **_environment(build)})
+
+
+def _of_pull_request(build: Build) -> dict[str, Value]:
+    pull = build.pull_request
+    if pull is None:
+        return {}
+    return {
+        "build.pull_request.base_branch": pull.base_branch or None,
+        "build.pull_request.draft": pull.draft,
+        "build.pull_request.id": pull.id,
+        "build.pull_request.labels": pull.labels,
+        "build.pull_request.repository": pull.repository or None,
+        "build.pull_request.repository.fork": bool(pull.repository) and pull.repository != build.pipeline.repository,
+    }
 
 
 def _environment(build: Build) -> dict[str, str]:
