@@ -14,7 +14,9 @@ READY += $(NODE)/node
 export PATH := $(CURDIR)/$(NODE):$(PATH)
 endif
 
-.PHONY: demo test e2e soak bench check format clean
+BROWSER := $(firstword $(SHIP_CHROMIUM) $(shell command -v chromium chromium-browser google-chrome google-chrome-stable))
+
+.PHONY: demo test e2e browser soak bench check format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -31,8 +33,14 @@ demo: $(READY) ## See a merge become a tested, published slug
 test: $(READY) ## Units, properties, integration against loopback servers
 	$(BIN)/python -m pytest -q
 
-e2e: $(READY) ## The real agent runs real builds
+e2e: $(READY) browser ## The real agent runs real builds, a real browser shows them
 	$(BIN)/python -m pytest -q tests/e2e
+
+browser: ## Chromium, for the tests of the page: root gets it from apt, others are told
+ifeq ($(BROWSER),)
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "error: no Chromium is here" >&2; echo "hint: sudo apt-get install chromium" >&2; exit 3; }
+	apt-get update -qq && apt-get install -qq --no-install-recommends chromium
+endif
 
 soak: $(READY) ## Long runs of faults, by hand
 	SHIP_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/shipping/local/engine

@@ -75,11 +75,19 @@ def serve(state_dir: Path, *, port: int = 0, pace: Pace | None = None) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone (the caller has its own idea), and does not wait for idle connections."""
+    """Leaves signals alone (the caller has its own idea), and lets the open pages go first: they would never leave."""
+
+    def __init__(self, config: uvicorn.Config, plane: Plane) -> None:
+        super().__init__(config)
+        self._plane = plane
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._plane.live.close()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager
@@ -104,7 +112,7 @@ def _prepared(
             timeout_graceful_shutdown=1,
             server_header=False,
         )
-        yield _Server(config), listener, info
+        yield _Server(config, plane), listener, info
 
 
 @contextlib.contextmanager

@@ -55,13 +55,14 @@ CREATE TABLE IF NOT EXISTS artifacts (
 CREATE INDEX IF NOT EXISTS artifacts_build ON artifacts (build);
 CREATE INDEX IF NOT EXISTS artifacts_batch ON artifacts (job, batch);
 
--- Chunks come gzipped, out of order and sometimes twice.
+-- Chunks come gzipped, out of order and sometimes twice. `lines` is how many end in one: a page's lines have numbers.
 CREATE TABLE IF NOT EXISTS log_chunks (
   job TEXT NOT NULL,
   sequence INTEGER NOT NULL,
   build TEXT NOT NULL,
   size INTEGER NOT NULL,
   body BLOB NOT NULL,
+  lines INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (job, sequence)
 ) STRICT;
 

@@ -18,7 +18,8 @@ from shipping.local.engine.rejection import Rejection
 from shipping.local.server import errors, files
 from shipping.local.server.agents import absent, artifacts, jobs, metadata, sessions, steps, uploads
 from shipping.local.server.agents import annotations as agent_annotations
-from shipping.local.server.page import views
+from shipping.local.server.page import actions, events, job, rendering, views
+from shipping.local.server.page.guard import Guard
 from shipping.local.server.rest import agents as rest_agents
 from shipping.local.server.rest import annotations as rest_annotations
 from shipping.local.server.rest import artifacts as rest_artifacts
@@ -52,6 +53,8 @@ REST_API = [
     rest_clusters,
     rest_teams,
 ]
+# "builds/new" is asked before "builds/{number}".
+PAGE = [rendering, events, actions, views, job]
 HOSTS = ["127.0.0.1", "localhost"]
 """Other names for this machine are refused: a web page elsewhere may point its own name here (DNS rebinding)."""
 
@@ -77,7 +80,7 @@ def application(plane: Plane) -> Starlette:
             Route("/uploads/{secret}", artifacts.upload, methods=["POST"]),
             *absent.STREAM,
             *files.ROUTES,
-            *views.ROUTES,
+            *(route for room in PAGE for route in room.ROUTES),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), Middleware(_Slashes)],
         exception_handlers={
@@ -89,6 +92,7 @@ def application(plane: Plane) -> Starlette:
         lifespan=lifespan,
     )
     app.state.plane = plane
+    app.state.guard = Guard()
     return app
 
 

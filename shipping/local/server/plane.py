@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shipping.local.engine.commands import StartTriggered
 from shipping.local.engine.events import Restarted, Ticked
 from shipping.local.engine.machine import step
+from shipping.local.server.live import Live, changed
 from shipping.local.server.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Plane:
         self.tokens = Tokens.of(ledger.settings)
         self.triggering = asyncio.Event()
         """Set when a trigger job asks for its build."""
+        self.live = Live()
         self.state = ledger.records.load()
         self.apply(Restarted(at=self.now()))
 
@@ -53,11 +55,13 @@ class Plane:
         return self.clock.now().timestamp()
 
     def apply(self, event: Event) -> None:
-        """Decide, commit, then show. Raises Rejection, or what the ledger raises: then nothing has changed."""
+        """Decide, commit, show, then tell. Raises Rejection, or what the ledger raises: then nothing has changed."""
         state, commands = step(self.state, event)
         if commands:
             self.ledger.carry_out(commands, state)
         self.state = state
+        if commands:
+            self.live.tell(*changed(commands))
         if any(isinstance(command, StartTriggered) for command in commands):
             self.triggering.set()
 

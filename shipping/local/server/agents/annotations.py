@@ -49,6 +49,7 @@ async def annotate(request: Request) -> Response:
         updated_at=world.now(),
     )
     world.ledger.annotations.put(new if found is None else replace(new, id=found.id, created_at=found.created_at))
+    world.live.tell(f"annotations/{job.build}")
     return answer({"id": found.id if found else new.id}, 201)
 
 
@@ -58,6 +59,7 @@ async def remove(request: Request) -> Response:
     context = request.path_params["context"]
     if not world.ledger.annotations.remove(job.build, context):
         raise Rejection(f"No annotation found: {context!r}", status=404)
+    world.live.tell(f"annotations/{job.build}")
     return answer({})
 
 

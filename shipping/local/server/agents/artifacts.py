@@ -40,6 +40,7 @@ async def announce(request: Request) -> Response:
     name, destination = text(told, "id"), text(told, "upload_destination", "")
     batch = [_artifact(world, job, entry, name, place, destination) for place, entry in enumerate(entries)]
     ids = world.ledger.artifacts.announce(batch)
+    world.live.tell(f"artifacts/{job.build}")
     kept = [artifact for artifact in map(world.ledger.artifacts.get, ids) if artifact is not None]
     instructions = {artifact.id: _instructions(world, artifact) for artifact in kept}
     return answer(
@@ -120,6 +121,7 @@ async def conclude(request: Request) -> Response:
         if state == "finished" and not artifact.received and not artifact.destination:
             raise Rejection(f"The bytes of {artifact.path!r} have not been uploaded")
         world.ledger.artifacts.conclude(artifact.id, state)
+    world.live.tell(f"artifacts/{job.build}")
     return answer({})
 
 

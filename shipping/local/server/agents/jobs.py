@@ -106,7 +106,8 @@ async def chunk(request: Request) -> Response:
         raise Rejection(f"The chunk is not gzip, or holds more than {CHUNK_LIMIT} bytes", status=400)
     if len(content) != size:
         raise Rejection(f"The chunk says {size} bytes and holds {len(content)}", status=400)
-    world.ledger.logs.add(job.build, job.id, sequence=sequence, body=raw, text_size=size)
+    world.ledger.logs.add(job.build, job.id, sequence=sequence, body=raw, text_size=size, lines=content.count(b"\n"))
+    world.live.tell(f"log/{job.id}")
     return answer({"id": job.id}, 201)
 
 

@@ -46,6 +46,7 @@ def _set(world: Plane, job: Job, items: dict[str, str]) -> None:
         if len(value.encode()) > META_DATA_LIMIT:
             raise Rejection(f"The value of {key!r} is longer than {META_DATA_LIMIT} bytes")
     world.ledger.meta_data.set(job.build, items)
+    world.live.tell(f"meta-data/{job.build}")
     if COMMIT_KEY in items:
         _resolve(world, job.build, items[COMMIT_KEY])
 

@@ -18,11 +18,14 @@ from shipping.local.server.rest.revision import Revision, resolve
 from shipping.local.server.wire import answer, bearer, fields, plane, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from shipping.local.engine.records import Pipeline
+    from shipping.local.server.plane import Plane
 
 KNOWN = {
     "commit",
@@ -47,13 +50,18 @@ async def create(request: Request) -> Response:
     """Create a build of a commit; HEAD is the branch's tip."""
     bearer(request)
     world, pipeline = plane(request), found.pipeline(request)
+    return answer(told.build(world, await begin(world, pipeline, await fields(request))), 201)
+
+
+async def begin(world: Plane, pipeline: Pipeline, wanted: Mapping[str, Any]) -> Build:
+    """Create the build that is asked for by Buildkite's names; raises Rejection."""
     settings.refuse_archived(world, pipeline)
-    asked = {name: value for name, value in (await fields(request)).items() if value is not None}
+    asked = {name: value for name, value in wanted.items() if value is not None}
     for name in asked.keys() - KNOWN:
         raise Rejection(f"build attribute {name!r} is not implemented by the local Buildkite")
     branch = text(asked, "branch", "") or pipeline.default_branch
-    wanted = Revision(commit=text(asked, "commit", "") or "HEAD", branch=branch, message=text(asked, "message", ""))
-    revision = await resolve(world.shell, pipeline.repository, wanted)
+    revision = Revision(commit=text(asked, "commit", "") or "HEAD", branch=branch, message=text(asked, "message", ""))
+    revision = await resolve(world.shell, pipeline.repository, revision)
     event = BuildCreated(
         at=world.now(),
         id=world.draw_id(),
@@ -70,7 +78,7 @@ async def create(request: Request) -> Response:
         pipelines=world.pipelines(),
     )
     world.apply(event)
-    return answer(told.build(world, world.state.builds[event.id]), 201)
+    return world.state.builds[event.id]
 
 
 def _map(asked: dict[str, Any], name: str, reader: Callable[[object], dict[str, str]]) -> dict[str, str]:

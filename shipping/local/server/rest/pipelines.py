@@ -55,6 +55,7 @@ async def create(request: Request) -> Response:
         world.ledger.registry.put("settings", slug, kept_settings)
         for team, level in allowed.items():
             teams.let(world, team, pipeline, level)
+    world.live.tell("builds")
     return answer(told.pipeline(world, pipeline), 201)
 
 
@@ -72,6 +73,7 @@ async def update(request: Request) -> Response:
     with world.ledger.database.transaction():
         world.ledger.pipelines.put(pipeline)
         world.ledger.registry.put("settings", slug, kept_settings)
+    world.live.tell("builds")
     return answer(told.pipeline(world, pipeline))
 
 
@@ -123,6 +125,7 @@ def _archived(request: Request, *, at: str | None) -> Response:
         raise Rejection(f"Pipeline could not be {'un' if at is None else ''}archived.")
     now = (world.ledger.registry.get("settings", pipeline.slug) or {}) | {"archived_at": at}
     world.ledger.registry.put("settings", pipeline.slug, now)
+    world.live.tell("builds")
     return answer(told.pipeline(world, pipeline))
 
 

@@ -9,12 +9,14 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shipping.local.engine.commands import Notify
 from shipping.local.engine.records import Notification, State
 from shipping.local.ledger.artifacts import glob
 from shipping.local.ledger.ledger import Ledger
-from shipping.local.ledger.logs import CHUNK_LIMIT, inflate
+from shipping.local.ledger.logs import CHUNK_LIMIT, Window, inflate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,18 +74,66 @@ def test_what_was_drawn_once_stays(ledger: Ledger) -> None:
 
 
 def test_the_end_of_a_log(ledger: Ledger) -> None:
-    """Whole pieces, at least as much as was asked for, and whether there is more."""
+    """Whole pieces, at least as much as was asked for, the number of the first line, and whether there is more."""
     for sequence in (3, 1, 2):
-        text = f"{sequence}" * 100
-        ledger.logs.add("b", "j", sequence=sequence, body=gzip.compress(text.encode()), text_size=100)
+        chunk(ledger, sequence, f"{sequence}" * 99 + "\n")
     ledger.logs.note("b", "j", "our own line")
+    one, two, three = (f"{sequence}".encode() * 99 + b"\n" for sequence in (1, 2, 3))
+    own = b"our own line\n"
 
-    assert ledger.logs.tail("j", 50) == (b"3" * 100 + b"\nour own line\n", True)
-    assert ledger.logs.tail("j", 150) == (b"2" * 100 + b"3" * 100 + b"\nour own line\n", True)
-    assert ledger.logs.tail("j", 250)[1] is False
-    assert ledger.logs.tail("j", 9999) == (ledger.logs.read("j"), False)
+    assert ledger.logs.window("j", 50) == Window(text=three + own, first=3, before=True, after=False)
+    assert ledger.logs.window("j", 150) == Window(text=two + three + own, first=2, before=True, after=False)
+    assert ledger.logs.window("j", 250) == Window(text=one + two + three + own, first=1, before=False, after=False)
+    assert ledger.logs.window("j", 9999).text == ledger.logs.read("j")
     ledger.logs.clear("j")
     assert ledger.logs.read("j") == b""
+    assert ledger.logs.window("j", 9999) == Window(text=b"", first=1, before=False, after=False)
+
+
+@given(
+    pieces=st.lists(st.text(alphabet="ab\n", max_size=8), max_size=12),
+    most=st.integers(0, 60),
+    line=st.integers(1, 40) | st.none(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_window_is_a_stretch_of_the_log_that_knows_its_place(
+    ledger: Ledger, pieces: list[str], most: int, line: int | None
+) -> None:
+    """However the log was cut into pieces: the text stands where its first line's number says, and holds the line."""
+    ledger.logs.clear("j")
+    for sequence, text in enumerate(pieces, 1):
+        chunk(ledger, sequence, text)
+    whole = "".join(pieces)
+
+    window = ledger.logs.window("j", most, line=line)
+
+    text = window.text.decode()
+    place = whole.find(text) if not window.after else len(whole) - len(text)
+    starts = [
+        at for at in range(len(whole) + 1) if whole.startswith(text, at) and whole[:at].count("\n") + 1 == window.first
+    ]
+    assert place >= 0
+    assert starts
+    assert window.before or 0 in starts
+    assert window.after or whole.endswith(text)
+    if line is not None and line <= whole.count("\n") + 1:
+        assert window.first <= line <= window.first + text.count("\n")
+
+
+def chunk(ledger: Ledger, sequence: int, text: str) -> None:
+    body = gzip.compress(text.encode())
+    ledger.logs.add("b", "j", sequence=sequence, body=body, text_size=len(text), lines=text.count("\n"))
+
+
+def test_a_ledger_from_before_lines_were_counted(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old.sqlite3") as old:
+        old.execute("CREATE TABLE log_chunks (job TEXT, sequence INTEGER, build TEXT, size INTEGER, body BLOB)")
+        old.execute("INSERT INTO log_chunks VALUES ('j', 1, 'b', 4, ?)", (gzip.compress(b"old\n"),))
+    old.close()
+    ledger = Ledger(tmp_path / "old.sqlite3")
+
+    assert ledger.logs.window("j", 9) == Window(text=b"old\n", first=1, before=False, after=False)
+    ledger.close()
 
 
 def test_a_chunk_is_gzip_whole_and_not_too_large() -> None:

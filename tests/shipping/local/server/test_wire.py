@@ -1,4 +1,4 @@
-"""Tokens, forms, logs and Markdown: what other people's bytes become."""
+"""Tokens, forms and Markdown: what other people's bytes become."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from shipping.local.engine.rejection import Rejection
 from shipping.local.server.formdata import file_part
 from shipping.local.server.moments import duration, moment
-from shipping.local.server.page.logs import lines, sections, without_marks
 from shipping.local.server.page.markdown import rendered
 from shipping.local.server.tokens import Tokens
 
@@ -103,38 +102,6 @@ def test_durations_as_people_read_them() -> None:
         "1h 02m",
     ]
     assert (moment(None), moment(0.5)) == (None, "1970-01-01T00:00:00.500Z")
-
-
-def test_a_log_as_a_terminal_leaves_it() -> None:
-    log = "\x1b_bk;t=1\x07a\r\n10%\r20%\nlast"
-
-    assert (without_marks(log), lines(log)) == ("a\r\n10%\r20%\nlast", ["a", "20%", "last"])
-
-
-def test_sections_fold_and_open_as_their_headers_say() -> None:
-    log = "before\n--- folded\n1\n+++ open\n2\n~~~ quiet\n3\n^^^ +++\n--- last\n4\n"
-
-    assert [(part.title, part.open, part.html) for part in sections(log)] == [
-        ("", True, "before"),
-        ("folded", False, "1"),
-        ("open", True, "2"),
-        ("quiet", True, "3"),
-        ("last", True, "4"),
-    ]
-
-
-@given(st.text(alphabet=st.sampled_from("ab<>&\"'\x1b[]0123456789;mK\x07\r\n-+~_\\ \x00")))
-def test_no_log_gets_out_of_its_text(log: str) -> None:
-    """Whatever escape sequences: tags are ours alone, and no control character is left."""
-    for part in sections(log):
-        rest = part.html.replace("</span>", "")
-        while '<span class="' in rest:
-            before, _, behind = rest.partition('<span class="')
-            classes, _, behind = behind.partition('">')
-            assert set(classes) <= set("bolfg01234567 d")
-            rest = before + behind
-        assert "<" not in rest
-        assert not any(ord(letter) < 32 and letter not in "\n\t" for letter in part.html)
 
 
 @pytest.mark.parametrize(
