@@ -96,7 +96,9 @@ def reader(env: dict[str, str], control: ControlInfo, tmp_path: Path) -> Reader:
     origin = tmp_path / "origin.git"
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(origin)], check=True)
     repository = Repository.create(tmp_path / "inbox")
-    repository.commit("one", {**APP, "requirements-dev.txt": "pytest\n"})
+    # Of the sample's two requirement files, the lock names a package that no index has.
+    files = {name: text for name, text in APP.items() if name != "requirements.lock"}
+    repository.commit("one", {**files, "requirements-dev.txt": "pytest\n"})
     repository.git("remote", "add", "origin", str(origin))
     path = f"{tmp_path / 'python' / 'bin'}{os.pathsep}{env['PATH']}"
     scopes = ("read_pipelines", "write_pipelines", "read_agents", "read_builds", "read_artifacts")
