@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PLUGINS = ".buildkite/plugins"
-_OURS = Path(__file__).parent / "plugins"  # in the wheel
+_OURS = Path(__file__).parents[2] / "buildkite_ship_plugins"  # where the wheel puts them
 _SOURCE = Path(__file__).parents[2] / "plugins"  # in a checkout of ours
 
 
