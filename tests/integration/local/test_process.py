@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import stat
@@ -82,6 +83,10 @@ def test_a_signal_stops_it_promptly_and_cleanly(tmp_path: Path, name: signal.Sig
         assert not (tmp_path / "control.json").exists()
 
 
+BEFORE_THE_KILL = 10
+"""So many rounds of calls were answered."""
+
+
 def test_killed_and_started_again_it_knows_all_and_running_jobs_go_on(tmp_path: Path) -> None:
     """Same address, same tokens, same job in the agent's hands; nothing that was acknowledged is lost."""
     with started(tmp_path) as process:
@@ -119,8 +124,7 @@ def test_killed_in_the_middle_of_many_calls_it_keeps_what_it_acknowledged(tmp_pa
         rest, agent = Rest(info), FakeAgent.register(info)
         rest.start({"key": "a", "command": "x"})
         work = agent.begin()
-        with subprocess.Popen(["/bin/sh", "-c", f"sleep 0.4; kill -9 {info.pid}"]):
-            acknowledged, asked = _upload_until_it_dies(work)
+        acknowledged, asked = _upload_until_it_dies(work, info.pid)
 
     with started(tmp_path) as process:
         process.info()
@@ -139,8 +143,7 @@ def test_whatever_it_acknowledged_before_it_was_killed_is_there_afterwards(tmp_p
         rest, agent = Rest(info), FakeAgent.register(info)
         rest.start({"key": "a", "command": "x"})
         work = agent.begin()
-        with subprocess.Popen(["/bin/sh", "-c", f"sleep 0.6; kill -9 {info.pid}"]):
-            told = _tell_until_it_dies(work)
+        told = _tell_until_it_dies(work, info.pid)
 
     with started(tmp_path) as process:
         process.info()
@@ -149,7 +152,8 @@ def test_whatever_it_acknowledged_before_it_was_killed_is_there_afterwards(tmp_p
             "log": {int(line) for line in log},
             "data": {int(key) for key in rest.read()["meta_data"]},
             "annotation": {
-                int(one["context"]) for one in rest.call("GET", "/pipelines/inbox/builds/1/annotations").json
+                int(one["context"])
+                for one in rest.call("GET", "/pipelines/inbox/builds/1/annotations?per_page=100").json
             },
             "artifact": {int(one["path"]) for one in work.search("*")},
         }
@@ -160,11 +164,13 @@ def test_whatever_it_acknowledged_before_it_was_killed_is_there_afterwards(tmp_p
             assert len(numbers - acknowledged) <= 1
 
 
-def _tell_until_it_dies(work: Work) -> list[tuple[str, int]]:
-    """Make calls of every kind in turn; return those that were answered."""
+def _tell_until_it_dies(work: Work, pid: int) -> list[tuple[str, int]]:
+    """Make calls of every kind in turn, kill it amid them; return those that were answered."""
     told: list[tuple[str, int]] = []
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.ExitStack() as killers:
         for number in range(1, 100):
+            if number == BEFORE_THE_KILL:
+                killers.enter_context(_kill_soon(pid))
             assert work.log(number, f"{number}\n").status == 201
             told.append(("log", number))
             assert work.call("POST", "/data/set", {"key": str(number), "value": "v"}).status == 200
@@ -182,17 +188,25 @@ def _upload(work: Work, name: str) -> int:
     return work.upload(*steps, upload_id=name).status
 
 
-def _upload_until_it_dies(work: Work) -> tuple[list[str], list[str]]:
+def _upload_until_it_dies(work: Work, pid: int) -> tuple[list[str], list[str]]:
     acknowledged: list[str] = []
     asked: list[str] = []
     for number in range(400):
+        if number == BEFORE_THE_KILL:
+            killer = _kill_soon(pid)
         asked.append(f"u{number}")
         try:
             if _upload(work, asked[-1]) == 200:
                 acknowledged.append(asked[-1])
         except (OSError, http.client.HTTPException):
+            killer.wait()
             return acknowledged, asked
     raise AssertionError("it was not killed")
+
+
+def _kill_soon(pid: int) -> subprocess.Popen[bytes]:
+    """Kill a process from another one, a moment from now: between two calls, or in the middle of one."""
+    return subprocess.Popen(["/bin/sh", "-c", f"sleep 0.0{random.randrange(10)}; kill -9 {pid}"])
 
 
 def test_a_folder_has_one_control_plane(tmp_path: Path) -> None:
