@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import SetMetaData
 from shipping.local.engine.fields import answers
-from shipping.local.engine.records import Block, Input, JobState
+from shipping.local.engine.kinds import Block, Input
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.settle import settle
+from shipping.local.engine.states import JobState
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft

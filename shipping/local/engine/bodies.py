@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shipping.local.engine import fields, values
-from shipping.local.engine.records import Block, Input, Trigger
+from shipping.local.engine.kinds import Block, Input, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -12,10 +12,12 @@ from shipping.local.engine.documents import plain
 from shipping.local.engine.draft import derived
 from shipping.local.engine.expand import Expanded, Origin, expand
 from shipping.local.engine.intermediate import supersede
-from shipping.local.engine.records import TAKEN, Build, Group, Job, shares
+from shipping.local.engine.kinds import Group
+from shipping.local.engine.records import Build, Job, shares
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import JOBS_PER_BUILD
 from shipping.local.engine.settle import settle
+from shipping.local.engine.states import TAKEN
 from shipping.local.engine.triggers import adopt
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import ENDED, Command, Trigger
+from shipping.local.engine.kinds import Command, Trigger
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.settle import settle
+from shipping.local.engine.states import ENDED
 from shipping.local.engine.stopping import stop_build
 from shipping.local.engine.withdraw import withdraw
 

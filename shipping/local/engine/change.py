@@ -6,25 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.dependencies import Graph, Outcome
-from shipping.local.engine.records import (
-    ACTIVE,
-    TAKEN,
-    Block,
-    Command,
-    Group,
-    Input,
-    Job,
-    JobState,
-    State,
-    Step,
-    Trigger,
-    Wait,
-)
+from shipping.local.engine.kinds import Block, Command, Group, Input, Trigger, Wait
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import ACTIVE, TAKEN, JobState
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
     from shipping.local.engine.events import StepChanged
+    from shipping.local.engine.records import Job, State, Step
 
 KINDS = {Command: "command", Wait: "wait", Group: "group", Block: "block", Input: "input", Trigger: "trigger"}
 

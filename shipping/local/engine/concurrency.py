@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shipping.local.engine.kinds import Block, Command, Input
 from shipping.local.engine.needs import Needs
-from shipping.local.engine.records import ENDED, HOLDING, Block, Command, Input, JobState
+from shipping.local.engine.states import ENDED, HOLDING, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

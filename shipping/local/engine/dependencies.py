@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Block, Build, Group, Input, Job, JobState, State, Step, Wait, latest
+from shipping.local.engine.kinds import Block, Group, Input, Wait
+from shipping.local.engine.records import Build, Job, State, Step, latest
+from shipping.local.engine.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

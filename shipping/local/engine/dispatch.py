@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from shipping.local.engine.kinds import Command
 from shipping.local.engine.matrix import command_of
-from shipping.local.engine.records import AgentState, Command, JobState
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import AgentState, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

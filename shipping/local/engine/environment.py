@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from shipping.local.engine.conditions.facts import ORGANIZATION_ID
 from shipping.local.engine.draft import derived
+from shipping.local.engine.kinds import Block, Command, Group, Input
 from shipping.local.engine.matrix import command_of, fill, of_job
-from shipping.local.engine.records import Block, Command, Group, Input, parallelism
+from shipping.local.engine.records import parallelism
 
 if TYPE_CHECKING:
     from shipping.local.engine.records import Agent, Build, Job, PullRequest, State, Step, TriggeredFrom

@@ -10,7 +10,8 @@ from shipping.local.engine import attributes, bodies, filters, matrix, notices, 
 from shipping.local.engine.conditions import condition, facts
 from shipping.local.engine.documents import plain
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import Body, Build, Command, Group, Step, Wait, shares
+from shipping.local.engine.kinds import Body, Command, Group, Wait
+from shipping.local.engine.records import Build, Step, shares
 from shipping.local.engine.rejection import Rejection
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline_gen.errors import nearest
 from shipping.local.engine import values
-from shipping.local.engine.records import Field, Option
+from shipping.local.engine.kinds import Field, Option
 from shipping.local.engine.regex.fault import RegexFault
 from shipping.local.engine.regex.search import compiled
 from shipping.local.engine.rejection import Rejection

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.branches import allows
-from shipping.local.engine.records import JobState
+from shipping.local.engine.states import JobState
 
 if TYPE_CHECKING:
     from shipping.local.engine.conditions.condition import Condition

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.branches import allows
-from shipping.local.engine.records import ENDED, TAKEN, BuildState, JobState
+from shipping.local.engine.states import ENDED, TAKEN, BuildState, JobState
 from shipping.local.engine.stopping import stop_build
 from shipping.local.engine.withdraw import withdraw
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import Note
-from shipping.local.engine.records import TAKEN, AgentState, JobState
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import retry_by_rule
 from shipping.local.engine.settle import settle
+from shipping.local.engine.states import TAKEN, AgentState, JobState
 from shipping.local.engine.withdraw import forgiven
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shipping.local.engine.records import Command
+from shipping.local.engine.kinds import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

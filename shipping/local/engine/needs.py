@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import Block, Group, Input, Wait
+from shipping.local.engine.kinds import Block, Group, Input, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,8 @@ from shipping.local.engine.change import describe, state_of
 from shipping.local.engine.commands import Notify
 from shipping.local.engine.conditions.facts import Facts, of_build
 from shipping.local.engine.notices import notices
-from shipping.local.engine.records import Build, BuildState, Job, Notification
+from shipping.local.engine.records import Build, Job, Notification
+from shipping.local.engine.states import BuildState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,15 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import GIVEN_UP, Command, Job, JobState
+from shipping.local.engine.kinds import Command
+from shipping.local.engine.records import Job
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import GIVEN_UP, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shipping.local.engine.draft import Draft
     from shipping.local.engine.events import JobRetried
-    from shipping.local.engine.records import RetryRule, Step
+    from shipping.local.engine.kinds import RetryRule
+    from shipping.local.engine.records import Step
 
 JOBS_PER_BUILD = 4000
 RETRYABLE = frozenset({JobState.PASSED, JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELED})

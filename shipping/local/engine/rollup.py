@@ -5,18 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import (
-    ACTIVE,
-    ENDED,
-    FINISHED,
-    HARD,
-    Block,
-    Build,
-    BuildState,
-    Input,
-    JobState,
-    latest,
-)
+from shipping.local.engine.kinds import Block, Input
+from shipping.local.engine.records import Build, latest
+from shipping.local.engine.states import ACTIVE, ENDED, FINISHED, HARD, BuildState, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

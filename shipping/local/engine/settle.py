@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from shipping.local.engine.concurrency import admit, stuck
 from shipping.local.engine.dependencies import Graph, Verdict
-from shipping.local.engine.records import ACTIVE, Block, BuildState, Command, Input, Job, JobState, Step, Trigger
+from shipping.local.engine.kinds import Block, Command, Input, Trigger
 from shipping.local.engine.rollup import roll_up
+from shipping.local.engine.states import ACTIVE, BuildState, JobState
 from shipping.local.engine.triggers import carry, request
 from shipping.local.engine.withdraw import withdraw
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft
+    from shipping.local.engine.records import Job, Step
 
 BROKEN = frozenset({BuildState.FAILING, BuildState.FAILED})
 """A build that is one of these has told its jobs before; one retried by hand is not canceled for what failed earlier."""

@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import StartTriggered
 from shipping.local.engine.draft import derived
-from shipping.local.engine.records import (
-    TAKEN,
-    BuildState,
-    JobState,
-    PullRequest,
-    Trigger,
-    TriggeredFrom,
-)
+from shipping.local.engine.kinds import Trigger
+from shipping.local.engine.records import PullRequest, TriggeredFrom
 from shipping.local.engine.rejection import Rejection
 from shipping.local.engine.retry import wait_again
+from shipping.local.engine.states import TAKEN, BuildState, JobState
 from shipping.local.engine.stopping import stop_build
 
 if TYPE_CHECKING:

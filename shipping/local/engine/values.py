@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shipping.local.engine.records import Dependency, ManualRetry, RetryRule
+from shipping.local.engine.kinds import Dependency, ManualRetry, RetryRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipping.local.engine.commands import Note
+from shipping.local.engine.kinds import Command
 from shipping.local.engine.lifecycle import abandon
-from shipping.local.engine.records import AgentState, Command, JobState
+from shipping.local.engine.states import AgentState, JobState
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft

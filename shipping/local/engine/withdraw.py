@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import ENDED, TAKEN, Command, JobState
+from shipping.local.engine.kinds import Command
+from shipping.local.engine.states import ENDED, TAKEN, JobState
 
 if TYPE_CHECKING:
     from shipping.local.engine.draft import Draft

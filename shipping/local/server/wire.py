@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 
 from shipping.buildkite.scopes import SCOPES, scope_of
-from shipping.local.engine.records import TAKEN
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import TAKEN
 from shipping.local.server.tokens import digest, same
 
 if TYPE_CHECKING:

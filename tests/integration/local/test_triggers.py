@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from shipping.local.control import running
 from shipping.local.engine import events
 from shipping.local.engine.machine import step
-from shipping.local.engine.records import Author, JobState
+from shipping.local.engine.records import Author
+from shipping.local.engine.states import JobState
 from shipping.local.ledger.ledger import Ledger
 from tests.integration.local.clients import FakeAgent, Rest
 

@@ -9,9 +9,10 @@ from starlette.routing import Route
 from pipeline_gen.clock import rfc3339
 from shipping.local.engine.environment import job_env
 from shipping.local.engine.events import JobAccepted, JobFinished, JobStarted
+from shipping.local.engine.kinds import Command
 from shipping.local.engine.matrix import command_of
-from shipping.local.engine.records import Command, Job, JobState
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import JobState
 from shipping.local.ledger.logs import CHUNK_LIMIT, inflate
 from shipping.local.server.moments import moment
 from shipping.local.server.wire import answer, body, fields, holder, plane, session, text, working
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from shipping.local.engine.records import Job
     from shipping.local.server.plane import Plane
 
 CHUNK_BYTES = 100 * 1024

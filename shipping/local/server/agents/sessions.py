@@ -8,8 +8,9 @@ from starlette.routing import Route
 
 from pipeline_gen.clock import rfc3339
 from shipping.local.engine.events import AgentLeft, AgentPinged, AgentRegistered, AgentSeen, AgentStopped
-from shipping.local.engine.records import Agent, JobState
+from shipping.local.engine.records import Agent
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import JobState
 from shipping.local.server.wire import answer, fields, plane, registering, session, text
 
 if TYPE_CHECKING:

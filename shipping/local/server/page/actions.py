@@ -10,8 +10,10 @@ from starlette.routing import Route
 
 from shipping.local.engine import fields
 from shipping.local.engine.events import BuildCanceled, JobCanceled, JobRetried, JobUnblocked
-from shipping.local.engine.records import Author, Block, Input, JobState
+from shipping.local.engine.kinds import Block, Input
+from shipping.local.engine.records import Author
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import JobState
 from shipping.local.server.page.asking import first_questions, given, questions
 from shipping.local.server.page.rendering import Part, guard, respond
 from shipping.local.server.page.rows import build_path

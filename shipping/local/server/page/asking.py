@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from shipping.local.engine import fields
 from shipping.local.engine.attributes import canonical
-from shipping.local.engine.records import Input
+from shipping.local.engine.kinds import Input
 from shipping.local.engine.rejection import Rejection
 from shipping.local.server.page.guard import FIELD
 from shipping.local.server.rest.configuration import document
@@ -14,7 +14,8 @@ from shipping.local.server.rest.configuration import document
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shipping.local.engine.records import Field, Pipeline
+    from shipping.local.engine.kinds import Field
+    from shipping.local.engine.records import Pipeline
 
 Form: TypeAlias = dict[str, list[str]]
 PREFIX = "field."

@@ -8,8 +8,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shipping.local.engine.environment import job_env
+from shipping.local.engine.kinds import Command
 from shipping.local.engine.matrix import command_of
-from shipping.local.engine.records import ENDED, Command
+from shipping.local.engine.states import ENDED
 from shipping.local.server.page import rows
 from shipping.local.server.page.files import artifact_row
 from shipping.local.server.page.logs import sections, without_marks

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from shipping.local.engine.records import AgentState
+from shipping.local.engine.states import AgentState
 from shipping.local.server.page.guard import FIELD, Guard
 from shipping.local.server.page.terminal import palette
 from shipping.local.server.wire import plane

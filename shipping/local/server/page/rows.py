@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shipping.local.engine.records import ENDED, Command, Trigger
+from shipping.local.engine.kinds import Command, Trigger
+from shipping.local.engine.states import ENDED
 from shipping.local.server.moments import duration, moment
 
 if TYPE_CHECKING:

@@ -10,28 +10,19 @@ from typing import TYPE_CHECKING
 from shipping.local.engine.dependencies import Graph, Outcome
 from shipping.local.engine.dispatch import DEFAULT_QUEUE, matches
 from shipping.local.engine.environment import job_name
+from shipping.local.engine.kinds import Block, Command, Group, Input, Trigger, Wait
 from shipping.local.engine.matrix import command_of, of_job
-from shipping.local.engine.records import (
-    ENDED,
-    TAKEN,
-    AgentState,
-    Block,
-    Command,
-    Group,
-    Input,
-    JobState,
-    Trigger,
-    Wait,
-    parallelism,
-)
+from shipping.local.engine.records import parallelism
 from shipping.local.engine.retry import RETRYABLE
+from shipping.local.engine.states import ENDED, TAKEN, AgentState, JobState
 from shipping.local.server.moments import duration
 from shipping.local.server.page.redaction import secrets_of, without
 from shipping.local.server.page.rows import NO_TIME, TONES, Time, build_path, words
 
 if TYPE_CHECKING:
     from shipping.local.engine.environment import Site
-    from shipping.local.engine.records import Body, Build, Job, State, Step
+    from shipping.local.engine.kinds import Body
+    from shipping.local.engine.records import Build, Job, State, Step
 
 KINDS: dict[type[Body], str] = {
     Command: "command",

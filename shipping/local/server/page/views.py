@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from starlette.routing import Route
 
-from shipping.local.engine.records import AgentState
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import AgentState
 from shipping.local.server.moments import moment
 from shipping.local.server.page import rows
 from shipping.local.server.page.files import artifact_row

@@ -8,14 +8,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shipping.local.engine.events import AgentStopped
-from shipping.local.engine.records import Agent, AgentState
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import AgentState
 from shipping.local.server.rest import told
 from shipping.local.server.rest.paging import paged
 from shipping.local.server.wire import answer, bearer, fields, plane
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from shipping.local.engine.records import Agent
 
 FILTERS = ("name", "hostname", "version")
 

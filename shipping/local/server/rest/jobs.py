@@ -9,8 +9,9 @@ from starlette.routing import Route
 
 from shipping.local.engine.environment import job_env
 from shipping.local.engine.events import JobCanceled, JobRetried, JobUnblocked
-from shipping.local.engine.records import ENDED, Author
+from shipping.local.engine.records import Author
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import ENDED
 from shipping.local.engine.values import scalar
 from shipping.local.server.page.logs import as_html, without_marks
 from shipping.local.server.rest import found, told

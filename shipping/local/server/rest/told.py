@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine.environment import job_name
+from shipping.local.engine.kinds import Block, Command, Input, Trigger, Wait
 from shipping.local.engine.matrix import command_of
-from shipping.local.engine.records import AgentState, Block, Command, Input, JobState, Trigger, Wait, latest
+from shipping.local.engine.records import latest
 from shipping.local.engine.rollup import is_blocked
+from shipping.local.engine.states import AgentState, JobState
 from shipping.local.server.moments import moment
 from shipping.local.server.rest import settings
 

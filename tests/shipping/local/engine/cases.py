@@ -31,19 +31,9 @@ from shipping.local.engine.commands import Notify, SetMetaData, StartTriggered
 from shipping.local.engine.environment import Site, job_env, job_name
 from shipping.local.engine.machine import step
 from shipping.local.engine.matrix import command_of
-from shipping.local.engine.records import (
-    TAKEN,
-    Agent,
-    Author,
-    Build,
-    Job,
-    JobState,
-    Pipeline,
-    PullRequest,
-    State,
-    Step,
-)
+from shipping.local.engine.records import Agent, Author, Build, Job, Pipeline, PullRequest, State, Step
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import TAKEN, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from shipping.local.engine import events
 from shipping.local.engine.machine import step
-from shipping.local.engine.records import Agent, Author, Build, Job, JobState, Pipeline, State
+from shipping.local.engine.records import Agent, Author, Build, Job, Pipeline, State
+from shipping.local.engine.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,10 @@ import pytest
 
 from shipping.local.engine import events
 from shipping.local.engine.commands import SetMetaData
-from shipping.local.engine.records import Author, Block, BuildState, JobState
+from shipping.local.engine.kinds import Block
+from shipping.local.engine.records import Author
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import BuildState, JobState
 from tests.shipping.local.engine.driver import Driver, command
 
 ASK = {"block": "Release?", "key": "ask", "fields": [{"text": "Name", "key": "name"}]}

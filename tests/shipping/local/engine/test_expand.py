@@ -9,7 +9,7 @@ import pytest
 
 from shipping.local.engine import attributes
 from shipping.local.engine.expand import Origin, expand
-from shipping.local.engine.records import Command, Dependency, Group, RetryRule, Wait
+from shipping.local.engine.kinds import Command, Dependency, Group, RetryRule, Wait
 from shipping.local.engine.rejection import Rejection
 
 ORIGIN = Origin(build=str(uuid.UUID(int=1)), seed="upload", queued_at=0.0)

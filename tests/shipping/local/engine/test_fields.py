@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipping.local.engine.fields import answers, read
-from shipping.local.engine.records import Field, Option
+from shipping.local.engine.kinds import Field, Option
 from shipping.local.engine.rejection import Rejection
 
 TEXT = {"text": "Version", "key": "version", "format": r"\d+\.\d+"}

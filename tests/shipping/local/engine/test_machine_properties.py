@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shipping.local.engine import events
+from shipping.local.engine.kinds import Command
 from shipping.local.engine.machine import step
-from shipping.local.engine.records import ENDED, HOLDING, TAKEN, AgentState, Author, Command, Job, JobState, State
+from shipping.local.engine.records import Author, Job, State
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import ENDED, HOLDING, TAKEN, AgentState, JobState
 from tests.shipping.local.engine.drawing import GROUPS, SLUGS, UPLOADED, documents
 from tests.shipping.local.engine.driver import Driver
 from tests.shipping.local.engine.test_properties import check_may_run

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipping.local.engine import events
-from shipping.local.engine.records import ENDED, TAKEN, Job, JobState, Wait
+from shipping.local.engine.kinds import Wait
 from shipping.local.engine.rejection import Rejection
+from shipping.local.engine.states import ENDED, TAKEN, JobState
 from shipping.local.ledger.codec import decode, encode
 from tests.shipping.local.engine.driver import Driver
+
+if TYPE_CHECKING:
+    from shipping.local.engine.records import Job
 
 KEYS = "abcdefgh"
 GOOD = {JobState.PASSED, JobState.SKIPPED}

@@ -8,20 +8,10 @@ from typing import Any
 
 from shipping.local.engine import events
 from shipping.local.engine.commands import AnyCommand, Put
+from shipping.local.engine.kinds import Block, Command, Input
 from shipping.local.engine.machine import step
-from shipping.local.engine.records import (
-    TAKEN,
-    Agent,
-    AgentState,
-    Author,
-    Block,
-    Command,
-    Input,
-    Job,
-    JobState,
-    Pipeline,
-    State,
-)
+from shipping.local.engine.records import Agent, Author, Job, Pipeline, State
+from shipping.local.engine.states import TAKEN, AgentState, JobState
 from shipping.local.engine.triggers import child_id, pending
 from shipping.local.ledger.codec import decode, encode
 from tests.shipping.local.engine.drawing import SLUGS

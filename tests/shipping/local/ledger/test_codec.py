@@ -5,25 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from shipping.local.engine.records import (
-    Author,
-    Block,
-    Build,
-    Command,
-    Dependency,
-    Field,
-    Group,
-    Input,
-    Job,
-    JobState,
-    Option,
-    Pipeline,
-    PullRequest,
-    RetryRule,
-    Step,
-    Trigger,
-    TriggeredFrom,
-)
+from shipping.local.engine.kinds import Block, Command, Dependency, Field, Group, Input, Option, RetryRule, Trigger
+from shipping.local.engine.records import Author, Build, Job, Pipeline, PullRequest, Step, TriggeredFrom
+from shipping.local.engine.states import JobState
 from shipping.local.ledger.codec import decode, encode
 
 STEP = Step(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from shipping.local.engine.records import Field, Option, Pipeline
+from shipping.local.engine.kinds import Field, Option
+from shipping.local.engine.records import Pipeline
 from shipping.local.server.page.asking import first_questions, given, questions
 
 TEXT = Field(kind="text", key="reason", default="because")
