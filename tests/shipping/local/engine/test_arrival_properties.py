@@ -47,7 +47,7 @@ def _prepared(document: list[Any]) -> World:
 
 def _messages(data: st.DataObject, world: World, ends: dict[str, int]) -> Iterator[Any]:
     """Yield one message per agent: the end of its job, an upload by it, a ping, or a sign of life."""
-    uploads, uploading = list(UPLOADED), set()
+    uploaded = False
     taken = {job.agent: job for job in world.taken()}
     for agent in world.state.agents:
         job = taken.get(agent)
@@ -57,10 +57,10 @@ def _messages(data: st.DataObject, world: World, ends: dict[str, int]) -> Iterat
         elif kind == "end":
             key = world.state.steps[job.build][job.step].key or ""
             yield events.JobFinished(at=0, job=job.id, exit_status=ends.get(key, 0))
-        elif kind == "upload" and job.step not in uploading:
-            # Two uploads by one step do depend on their order: the later one stands before the earlier.
-            uploading.add(job.step)
-            steps = data.draw(documents(uploads.pop(), calm=True)) if uploads else []
+        elif kind == "upload" and not uploaded:
+            # One at most: a later upload stands before an earlier one, and queues behind it in concurrency groups.
+            uploaded = True
+            steps = data.draw(documents(UPLOADED[-1], calm=True))
             yield events.PipelineUploaded(
                 at=0, job=job.id, uuid=world.draw(), document={"steps": steps}, pipelines=SLUGS
             )
