@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline_gen import config
-from pipeline_gen.config import Buildkite, Config, Layer, Plugins, Region, ShardLimits, Suite
+from pipeline_gen.config import Buildkite, Config, Deploy, Layer, Plugins, Region, Release, ShardLimits, Suite
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
 from tests import local_reference
@@ -41,7 +41,7 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
     found = read(example, tmp_path)
 
     assert found.slug is not None
-    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Region):
+    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Region, Release, Deploy):
         for field in fields(kind):
             # A layer's, a region's name is its key in the mapping.
             if (kind, field.name) not in {(Layer, "name"), (Region, "name")}:

@@ -1,13 +1,14 @@
 """The team's `.buildkite/shipping.yml`: strict, typed, every fault told at once.
 
-`document` reads YAML, `section` reads one mapping and collects faults, `values` parses single values, `plugins` and
-`buildkite` read a section each, `schema` says what a configuration is. Unknown keys are faults here; wire records, which
-other versions write, do the opposite.
+`document` reads YAML, `section` reads one mapping and collects faults, `values` parses single values, `plugins`, `buildkite`
+and `release` read sections, `schema` says what a configuration is. Unknown keys are faults here; wire records, which other
+versions write, do the opposite.
 """
 
 from pipeline_gen.config.buildkite import Buildkite
 from pipeline_gen.config.document import find, load, read
 from pipeline_gen.config.plugins import Plugins
+from pipeline_gen.config.release import Deploy, Release
 from pipeline_gen.config.schema import (
     Config,
     Layer,
@@ -24,9 +25,11 @@ from pipeline_gen.config.schema import (
 __all__ = [
     "Buildkite",
     "Config",
+    "Deploy",
     "Layer",
     "Plugins",
     "Region",
+    "Release",
     "Selection",
     "ShardLimits",
     "Slug",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pipeline_gen.config import values
 from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
 from pipeline_gen.config.plugins import Plugins, parse_plugins
+from pipeline_gen.config.release import Deploy, Release, parse_deploy, parse_release
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
 
@@ -21,6 +22,7 @@ Selection = Literal["off", "shadow", "on"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
 DEFAULT_PLUGINS = Plugins()
+NO_RELEASE = Release()
 DEFAULT_TARGET = 180.0
 DEFAULT_HANG = 300.0
 
@@ -74,10 +76,16 @@ class Slug:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A region and the bucket that its deploys read."""
+    """A region and the bucket that its deploys read. Without ``deploy`` the slug is brought there, and that is all."""
 
     name: str
     bucket: str
+    deploy: Deploy | None = None
+
+    @property
+    def deploys(self) -> bool:
+        """True where releases are told to run."""
+        return self.deploy is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +101,19 @@ class Config:
     buildkite: Buildkite = NOTHING
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
+    release: Release = NO_RELEASE
     regions: tuple[Region, ...] = ()
 
     def suite(self, name: str) -> Suite | None:
         return next((suite for suite in self.suites if suite.name == name), None)
+
+    def region(self, name: str) -> Region | None:
+        return next((region for region in self.regions if region.name == name), None)
+
+    @property
+    def deploying(self) -> tuple[Region, ...]:
+        """Return the regions that releases are deployed to."""
+        return tuple(region for region in self.regions if region.deploys)
 
     @property
     def slug_buckets(self) -> tuple[str, ...]:
@@ -115,7 +132,7 @@ def from_resolved(data: Mapping[str, Any]) -> Config:
     """Rebuild a configuration from a record. Unlike `parse`, keys of a newer version are ignored: it is wire data."""
     slug = data.get("slug")
     return Config(
-        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "regions")),
+        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "release", "regions")),
         plugins=Plugins(**_known(Plugins, data["plugins"])),
         buildkite=Buildkite(**_known(Buildkite, data["buildkite"])),
         suites=tuple(
@@ -123,7 +140,16 @@ def from_resolved(data: Mapping[str, Any]) -> Config:
             for suite in data["suites"]
         ),
         slug=None if slug is None else Slug(layers=tuple(Layer(**_known(Layer, layer)) for layer in slug["layers"])),
-        regions=tuple(Region(**_known(Region, region)) for region in data["regions"]),
+        release=Release(**_known(Release, data.get("release", {}))),
+        regions=tuple(_resolved_region(region) for region in data["regions"]),
+    )
+
+
+def _resolved_region(data: Mapping[str, Any]) -> Region:
+    deploy = data.get("deploy")
+    return Region(
+        **_known(Region, data, but=("deploy",)),
+        deploy=None if deploy is None else Deploy(**_known(Deploy, deploy)),
     )
 
 
@@ -135,7 +161,7 @@ def _known(kind: type[Any], data: Mapping[str, Any], *, but: tuple[str, ...] = (
 def parse(data: object, faults: list[Fault]) -> Config:
     """Read the whole document; what does not fit is appended to ``faults``, and the result is then not to be used."""
     top = Section(data, "", faults)
-    top.later("processes", "release", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
+    top.later("processes", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
     config = Config(
         app=top.required("app", values.name, "app"),
         main_branch=top.optional("main_branch", values.text, "main"),
@@ -146,6 +172,7 @@ def parse(data: object, faults: list[Fault]) -> Config:
         buildkite=parse_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
+        release=parse_release(top.section("release")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
     )
     top.close()
@@ -211,8 +238,12 @@ def _layer(name: str, section: Section) -> Layer:
 
 
 def _region(name: str, section: Section) -> Region:
-    region = Region(name=_checked_name(name, section), bucket=section.required("bucket", values.bucket, ""))
-    section.later("fleet", "spread", "failed_hosts", "deploy", "approval")
+    region = Region(
+        name=_checked_name(name, section),
+        bucket=section.required("bucket", values.bucket, ""),
+        deploy=parse_deploy(section.section("deploy")),
+    )
+    section.later("fleet", "spread", "failed_hosts", "approval")
     section.close()
     return region
 
@@ -237,6 +268,9 @@ def _rules(config: Config, top: Section) -> None:
     _once([suite.name for suite in config.suites], "suites", top)
     if config.slug is not None and config.bucket is None:
         top.fault("bucket", None, "a bucket: slug needs one to publish to")
+    if config.slug is None:
+        for region in config.deploying:
+            top.fault(f"regions/{region.name}/deploy", "no slug", "a section slug: what is deployed is the slug")
     if not config.suites and config.slug is None:
         top.fault("suites", top.data.get("suites"), "at least one suite, or a slug")
 

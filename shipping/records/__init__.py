@@ -3,4 +3,7 @@
 - `document`: a record as an object, with its schema number
 - `lane`: what an environment must run, who locked it, what ran before
 - `history`: the copy of each of its transitions
+- `clearance`: that a release may run in production
+- `outcome`: how a release ended: cleared, or rejected and why
+- `run`: what a team's own command did
 """
