@@ -22,6 +22,7 @@ FLOORS = {
     "shipping.lane": 2,
     "shipping.slug": 2,
     "shipping.testrun": 3,
+    "shipping.release": 3,
     "shipping.jobs": 4,
     # What is wrong with a set-up: asks every client, and knows what jobs demand of agents.
     "shipping.doctor": 5,
