@@ -3,4 +3,5 @@
 - `document`: a record as an object, with its schema number
 - `lane`: what an environment must run, who locked it, what ran before
 - `history`: the copy of each of its transitions
+- `process`: what hosts run of a slug
 """
