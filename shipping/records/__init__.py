@@ -4,4 +4,5 @@
 - `lane`: what an environment must run, who locked it, what ran before
 - `history`: the copy of each of its transitions
 - `process`: what hosts run of a slug
+- `signature`: who says that a manifest or a clearance is to be trusted, and for what
 """
