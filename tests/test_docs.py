@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline_gen import config
-from pipeline_gen.config import Buildkite, Config, Fleet, Layer, Plugins, Process, Region, ShardLimits, Suite
+from pipeline_gen.config import (
+    Buildkite,
+    Config,
+    Deploy,
+    Fleet,
+    Layer,
+    Plugins,
+    Process,
+    Region,
+    Release,
+    ShardLimits,
+    Suite,
+)
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
 from tests import local_reference
@@ -41,7 +53,8 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
     found = read(example, tmp_path)
 
     assert found.slug is not None
-    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet):
+    kinds = (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet, Release, Deploy)
+    for kind in kinds:
         for field in fields(kind):
             # The name of a layer, a process type or a region is its key in the mapping.
             if (kind, field.name) not in {(Layer, "name"), (Process, "name"), (Region, "name")}:

@@ -5,4 +5,7 @@
 - `history`: the copy of each of its transitions
 - `process`: what hosts run of a slug
 - `signature`: who says that a manifest or a clearance is to be trusted, and for what
+- `clearance`: that a release may run in production
+- `outcome`: how a release ended: cleared, or rejected and why
+- `run`: what a team's own command did
 """
