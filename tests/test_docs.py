@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline_gen import config
-from pipeline_gen.config import Buildkite, Config, Layer, Plugins, Region, ShardLimits, Suite
+from pipeline_gen.config import Buildkite, Config, Fleet, Layer, Plugins, Process, Region, ShardLimits, Suite
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
 from tests import local_reference
@@ -41,10 +41,10 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
     found = read(example, tmp_path)
 
     assert found.slug is not None
-    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Region):
+    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet):
         for field in fields(kind):
-            # A layer's, a region's name is its key in the mapping.
-            if (kind, field.name) not in {(Layer, "name"), (Region, "name")}:
+            # The name of a layer, a process type or a region is its key in the mapping.
+            if (kind, field.name) not in {(Layer, "name"), (Process, "name"), (Region, "name")}:
                 assert re.search(rf"\b{field.name}: ?", example), (
                     f"{kind.__name__}.{field.name} is not in the reference"
                 )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline_gen.config import values
 from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
+from pipeline_gen.config.fleet import FailedHosts, Fleet, parse_fleet
 from pipeline_gen.config.plugins import Plugins, parse_plugins
+from pipeline_gen.config.processes import Process, parse_process
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
 
@@ -74,10 +76,11 @@ class Slug:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A region and the bucket that its deploys read."""
+    """A region, the bucket that its deploys read, and the hosts that our daemon runs there (None: there are none)."""
 
     name: str
     bucket: str
+    fleet: Fleet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class Config:
     buildkite: Buildkite = NOTHING
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
+    processes: tuple[Process, ...] = ()
     regions: tuple[Region, ...] = ()
 
     def suite(self, name: str) -> Suite | None:
@@ -115,7 +119,7 @@ def from_resolved(data: Mapping[str, Any]) -> Config:
     """Rebuild a configuration from a record. Unlike `parse`, keys of a newer version are ignored: it is wire data."""
     slug = data.get("slug")
     return Config(
-        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "regions")),
+        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "processes", "regions")),
         plugins=Plugins(**_known(Plugins, data["plugins"])),
         buildkite=Buildkite(**_known(Buildkite, data["buildkite"])),
         suites=tuple(
@@ -123,8 +127,19 @@ def from_resolved(data: Mapping[str, Any]) -> Config:
             for suite in data["suites"]
         ),
         slug=None if slug is None else Slug(layers=tuple(Layer(**_known(Layer, layer)) for layer in slug["layers"])),
-        regions=tuple(Region(**_known(Region, region)) for region in data["regions"]),
+        processes=tuple(Process(**_known(Process, process)) for process in data.get("processes", ())),
+        regions=tuple(
+            Region(**_known(Region, region, but=("fleet",)), fleet=_resolved_fleet(region.get("fleet")))
+            for region in data["regions"]
+        ),
     )
+
+
+def _resolved_fleet(data: Mapping[str, Any] | None) -> Fleet | None:
+    if data is None:
+        return None
+    failed = FailedHosts(**_known(FailedHosts, data["failed_hosts"]))
+    return Fleet(**_known(Fleet, data, but=("failed_hosts",)), failed_hosts=failed)
 
 
 def _known(kind: type[Any], data: Mapping[str, Any], *, but: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -135,7 +150,7 @@ def _known(kind: type[Any], data: Mapping[str, Any], *, but: tuple[str, ...] = (
 def parse(data: object, faults: list[Fault]) -> Config:
     """Read the whole document; what does not fit is appended to ``faults``, and the result is then not to be used."""
     top = Section(data, "", faults)
-    top.later("processes", "release", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
+    top.later("release", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
     config = Config(
         app=top.required("app", values.name, "app"),
         main_branch=top.optional("main_branch", values.text, "main"),
@@ -146,6 +161,7 @@ def parse(data: object, faults: list[Fault]) -> Config:
         buildkite=parse_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
+        processes=tuple(parse_process(name, section) for name, section in top.named("processes")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
     )
     top.close()
@@ -211,8 +227,14 @@ def _layer(name: str, section: Section) -> Layer:
 
 
 def _region(name: str, section: Section) -> Region:
-    region = Region(name=_checked_name(name, section), bucket=section.required("bucket", values.bucket, ""))
-    section.later("fleet", "spread", "failed_hosts", "deploy", "approval")
+    region = Region(
+        name=_checked_name(name, section),
+        bucket=section.required("bucket", values.bucket, ""),
+        fleet=parse_fleet(section),
+    )
+    section.later("deploy", "approval")
+    if region.fleet is not None and "deploy" in section.data:
+        section.fault("fleet", section.data["fleet"], "one of fleet and deploy: our daemon, or a command of your own")
     section.close()
     return region
 
@@ -237,6 +259,13 @@ def _rules(config: Config, top: Section) -> None:
     _once([suite.name for suite in config.suites], "suites", top)
     if config.slug is not None and config.bucket is None:
         top.fault("bucket", None, "a bucket: slug needs one to publish to")
+    if config.processes and config.slug is None:
+        top.fault("processes", list(top.data["processes"]), "nothing without 'slug': they run what is in it")
+    for region in config.regions:
+        if region.fleet is not None and not config.processes:
+            top.fault(
+                f"regions/{region.name}/fleet", top.data["regions"][region.name]["fleet"], "nothing without 'processes'"
+            )
     if not config.suites and config.slug is None:
         top.fault("suites", top.data.get("suites"), "at least one suite, or a slug")
 

@@ -5,4 +5,5 @@
 - `history`: the copy of each of its transitions
 - `following`: what will probably be wanted next
 - `ack`, `beacon`: what a host says of a token, and of itself
+- `process`: what hosts run of a slug
 """
