@@ -6,4 +6,5 @@
 - `following`: what will probably be wanted next
 - `ack`, `beacon`: what a host says of a token, and of itself
 - `process`: what hosts run of a slug
+- `signature`: who says that a manifest or a clearance is to be trusted, and for what
 """
