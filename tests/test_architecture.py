@@ -24,6 +24,7 @@ FLOORS = {
     "shipping.pipelines": 2,
     "shipping.lane": 2,
     "shipping.slug": 2,
+    "shipping.host": 3,
     "shipping.testrun": 3,
     "shipping.jobs": 4,
     # What is wrong with a set-up: asks every client, and knows what jobs demand of agents.
