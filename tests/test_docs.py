@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline_gen import config
-from pipeline_gen.config import Buildkite, Config, Deploy, Layer, Plugins, Region, Release, ShardLimits, Suite
+from pipeline_gen.config import (
+    Buildkite,
+    Config,
+    Deploy,
+    Fleet,
+    Layer,
+    Plugins,
+    Process,
+    Region,
+    Release,
+    ShardLimits,
+    Suite,
+)
 from pipeline_gen.config.release import PLACEHOLDERS
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
@@ -42,10 +54,11 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
     found = read(example, tmp_path)
 
     assert found.slug is not None
-    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Region, Release, Deploy):
+    kinds = (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet, Release, Deploy)
+    for kind in kinds:
         for field in fields(kind):
-            # A layer's, a region's name is its key in the mapping.
-            if (kind, field.name) not in {(Layer, "name"), (Region, "name")}:
+            # The name of a layer, a process type or a region is its key in the mapping.
+            if (kind, field.name) not in {(Layer, "name"), (Process, "name"), (Region, "name")}:
                 assert re.search(rf"\b{field.name}: ?", example), (
                     f"{kind.__name__}.{field.name} is not in the reference"
                 )

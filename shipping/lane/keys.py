@@ -1,10 +1,11 @@
-"""Where lanes, their history, and what may be wanted lie in an environment's bucket."""
+"""Where lanes, their history, what may be wanted and what hosts say lie in an environment's bucket."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shipping.records.ack import State
     from shipping.records.lane import Token
 
 
@@ -45,3 +46,19 @@ def deploys(app: str, environment: str, token: Token, attempt: int | None = None
     """Return the key of what the deploy command did at one token; without an attempt, the prefix of all of that token."""
     prefix = f"{app}/deploys/{environment}/{token}/"
     return prefix if attempt is None else f"{prefix}{attempt}.json"
+
+
+def following(app: str, environment: str) -> str:
+    """Return the key of the hint that hosts fetch by."""
+    return f"{app}/next/{environment}.json"
+
+
+def acks(app: str, environment: str, token: Token, state: State, host: str = "") -> str:
+    """Return the key of a host's ack; without a host, the prefix of all, which one LIST per 1,000 hosts counts."""
+    return f"{app}/acks/{environment}/{token}/{state}/{host}"
+
+
+def beacon(app: str, environment: str, host: str = "") -> str:
+    """Return the key of what a host runs; without a host, the prefix of all."""
+    prefix = f"{app}/beacons/{environment}/"
+    return f"{prefix}{host}.json" if host else prefix
