@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline_gen.config import Config, load
 from pipeline_gen.lint import lint
 from shipping.pipelines.definitions import desired
 from shipping.pipelines.deploy import define
 from shipping.pipelines.desired import Context
+from shipping.pipelines.sync import sync
 from tests.oracle import assert_valid
+
+if TYPE_CHECKING:
+    from shipping.buildkite.organization import Organization
 
 TEXT = """
 app: inbox
@@ -89,3 +95,14 @@ def test_the_public_keys_stand_in_the_settings(tmp_path: object) -> None:
     (step,) = json.loads(found.settings["configuration"])["steps"]
 
     assert step["env"]["SHIP_TRUSTED"] == f"main {public['main']},clearance {public['clearance']}"
+
+
+def test_it_is_made_once_and_then_as_it_must_be(organization: Organization, tmp_path: object) -> None:
+    """Each setting is one that Buildkite keeps and shows."""
+    pipelines = desired(context(read(tmp_path)))
+
+    first = sync(organization, pipelines, act=True, show=lambda _: None)
+    second = sync(organization, pipelines, act=True, show=lambda _: None)
+
+    assert [one.action for one in first] == ["create", "create"]
+    assert [(one.action, one.changes) for one in second] == [("none", ()), ("none", ())]
