@@ -88,7 +88,7 @@ def deploy(order: Order, bucket: Bucket, folder: Path, shop: Callable[[Path], Sh
     if mine is None and (why := _superseded(bucket, lane, cleared, order.trusted)) is not None:
         return Skipped(why=why)
     unpacked = folder / "slug"
-    fetch(bucket, order.app, cleared.slug, unpacked, purpose="main")
+    fetch(bucket, order.app, cleared.slug, unpacked, purpose="main", trusted=order.trusted)
     return _act(order, ledger, cleared, config, how, shop(unpacked), bucket)
 
 
