@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline_gen.config import Config, load
+from pipeline_gen.config import Config, Fleet, load
 from pipeline_gen.lint import lint
 from shipping.pipelines.definitions import desired
-from shipping.pipelines.deploy import define
+from shipping.pipelines.deploy import define, first_step
 from shipping.pipelines.desired import Context
 from shipping.pipelines.sync import sync
 from tests.oracle import assert_valid
@@ -106,3 +107,15 @@ def test_it_is_made_once_and_then_as_it_must_be(organization: Organization, tmp_
 
     assert [one.action for one in first] == ["create", "create"]
     assert [(one.action, one.changes) for one in second] == [("none", ()), ("none", ())]
+
+
+def test_a_deploy_that_waits_for_hosts_holds_up_no_newer_one(tmp_path: object) -> None:
+    import json
+
+    config = read(tmp_path)
+    (us,) = config.deploying
+    hosts = replace(us, deploy=None, fleet=Fleet(hosts=("h1",)))
+
+    (step,) = json.loads(first_step(config, hosts))["steps"]
+
+    assert "concurrency" not in step
