@@ -23,6 +23,7 @@ from pipeline_gen.config import (
     ShardLimits,
     Suite,
 )
+from pipeline_gen.config.release import PLACEHOLDERS
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
 from tests import local_reference
@@ -105,3 +106,17 @@ def test_every_command_of_the_local_buildkite_is_documented() -> None:
     assert sorted(headings) == sorted(local.commands)
     known = {option for command in local.commands.values() for one in command.params for option in one.opts}
     assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.sub(r"ship local", "", page))) <= known
+
+
+def test_the_configurations_that_the_page_of_deploys_shows_are_read(tmp_path: Path) -> None:
+    """Each deploys to one region."""
+    found = [read(example, tmp_path) for example in examples(ROOT / "docs" / "deploy.md")]
+
+    assert [[region.name for region in one.deploying] for one in found] == [["us"], ["us"]]
+
+
+def test_what_a_deploy_is_told_is_documented() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+
+    for name in PLACEHOLDERS:
+        assert f"| `{{{name}}}` | `SHIP_{name.upper()}`" in page
