@@ -20,9 +20,11 @@ FLOORS = {
     "shipping.adopt": 1,  # looks at files and writes files; knows the generator's rules of what a test is, and nobody above
     "shipping.processes": 1,
     "shipping.launcher": 1,
+    # A state machine over a store that is passed in; whoever counts or rolls by it stands above.
+    "shipping.lane": 1,
+    "shipping.fleet": 2,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
     "shipping.pipelines": 2,
-    "shipping.lane": 2,
     "shipping.slug": 2,
     "shipping.host": 3,
     "shipping.testrun": 3,
