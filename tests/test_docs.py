@@ -15,6 +15,7 @@ from pipeline_gen.config import (
     Config,
     Deploy,
     Fleet,
+    Keys,
     Layer,
     Plugins,
     Process,
@@ -26,6 +27,8 @@ from pipeline_gen.config import (
 from pipeline_gen.config.release import PLACEHOLDERS
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
+from shipping.signing import Trusted
+from shipping.signing.opening import trusted
 from tests import local_reference
 from tests.oracle import assert_valid
 
@@ -54,7 +57,7 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
     found = read(example, tmp_path)
 
     assert found.slug is not None
-    kinds = (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet, Release, Deploy)
+    kinds = (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet, Release, Deploy, Keys)
     for kind in kinds:
         for field in fields(kind):
             # The name of a layer, a process type or a region is its key in the mapping.
@@ -62,6 +65,22 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
                 assert re.search(rf"\b{field.name}: ?", example), (
                     f"{kind.__name__}.{field.name} is not in the reference"
                 )
+
+
+def test_the_page_about_signing_can_be_followed(tmp_path: Path) -> None:
+    """Its configuration is read, its public keys are keys, and its file for hosts is one that hosts read."""
+    page = ROOT / "docs" / "signing.md"
+    (example,) = examples(page)
+    [hosts] = re.findall(r"```\n(# PURPOSE KEY\n.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "keys").write_text(hosts)
+
+    found = read(example, tmp_path)
+
+    assert found.slug is not None
+    assert found.slug.keys is not None
+    configured = trusted(found.slug.keys)
+    assert Trusted.read(tmp_path / "keys").of("main") == configured.of("main")
+    assert len(configured.keys) == 3
 
 
 def test_what_the_readme_tells_people_to_write_works(tmp_path: Path) -> None:

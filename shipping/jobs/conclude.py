@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import Refused
 from pipeline_gen.plan import config_of
+from shipping.jobs import keys
 from shipping.jobs.planned import planned, tell
 from shipping.release.conclude import TESTS, Candidate, conclude
 
@@ -32,11 +33,12 @@ def run(context: JobContext) -> int:
         gates=(TESTS,) if plan.suites else (),
         config=plan.source,
     )
+    signer = keys.signer(config, "clearance")
     with ExitStack() as stack:
         home = stack.enter_context(context.bucket(config.slug_buckets[0]))
         regions = {region.name: stack.enter_context(context.bucket(region.bucket)) for region in config.deploying}
         build = context.variable("BUILDKITE_BUILD_ID")
-        done = conclude(candidate, home, regions, build=build, at=rfc3339(context.clock.now()))
+        done = conclude(candidate, home, regions, build=build, at=rfc3339(context.clock.now()), signer=signer)
     _say(context, plan, done)
     return 0 if done.outcome.result == "cleared" else REJECTED
 

@@ -12,10 +12,11 @@ from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import UsageError
 from shipping.jobs.planned import tell
 from shipping.lane.machine import Act
-from shipping.pipelines.deploy import APP, BUCKET, REGION
+from shipping.pipelines.deploy import APP, BUCKET, REGION, TRUSTED
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
 from shipping.release.commands import Shop
 from shipping.release.deploy import Deployed, Order, Skipped, Stopped, deploy
+from shipping.signing import Trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ FAILED = 1
 def run(context: JobContext) -> int:
     """Return 0 where the release is deployed, or the region is locked, or wants another one; 1 where the command failed."""
     app, region, name = _where(context)
-    order = Order(app=app, region=region, commit=_commit(context), act=_act(context))
+    order = Order(app=app, region=region, commit=_commit(context), act=_act(context), trusted=_trusted(context))
     with (
         exit_on_sigterm(),
         TemporaryDirectory(prefix="ship-deploy-") as made,
@@ -76,6 +77,14 @@ def _where(context: JobContext) -> tuple[str, str, str]:
         )
     app, region, bucket = found
     return app, region, bucket
+
+
+def _trusted(context: JobContext) -> Trusted | None:
+    """Return the public keys to verify with: the pipeline's settings, or the step's plugin, name them, no record does."""
+    given = context.plugin().get("trusted") if context.env.get("BUILDKITE_PLUGIN_CONFIGURATION") else None
+    entries = given if isinstance(given, list) else context.env.get(TRUSTED, "").split(",")
+    words = [(TRUSTED, str(entry).split()) for entry in entries if str(entry).strip()]
+    return Trusted.parse(f"the variable {TRUSTED}", words) if words else None
 
 
 def _commit(context: JobContext) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shipping.pipelines.desired import Context
 
 MINUTES = 60
-APP, REGION, BUCKET = "SHIP_APP", "SHIP_REGION", "SHIP_BUCKET"
+APP, REGION, BUCKET, TRUSTED = "SHIP_APP", "SHIP_REGION", "SHIP_BUCKET", "SHIP_TRUSTED"
 
 
 def define(context: Context) -> tuple[Desired, ...]:
@@ -58,10 +58,25 @@ def first_step(config: Config, region: Region) -> str:
         priority=MAIN_PRIORITY,
         retry=RETRIES,
         # Newer agents skip it then; older ones need a checkout hook that does nothing.
-        env={APP: config.app, REGION: region.name, BUCKET: region.bucket, "BUILDKITE_SKIP_CHECKOUT": "true"},
+        env={
+            APP: config.app,
+            REGION: region.name,
+            BUCKET: region.bucket,
+            **_trusted(config),
+            "BUILDKITE_SKIP_CHECKOUT": "true",
+        },
     ).render()
     if config.buildkite.queue("deploy") == "default":
         del step["agents"]  # a cluster may call its default queue anything
     # Two of a team's commands at once could end in the wrong order. Whoever waits here and is not the newest ends at once.
     one_at_a_time = {"concurrency": 1, "concurrency_group": f"{config.app}/deploy/{region.name}"}
     return json.dumps({"steps": [{**step, **one_at_a_time}]}, indent=2) + "\n"
+
+
+def _trusted(config: Config) -> dict[str, str]:
+    """Return the public keys that a deploy verifies with. They stand here because here no commit and no bucket says them."""
+    if config.slug is None or config.slug.keys is None:
+        return {}
+    public = config.slug.keys.public
+    named = [*(f"main {key}" for key in public.main), *(f"clearance {key}" for key in public.clearance)]
+    return {TRUSTED: ",".join(named)}

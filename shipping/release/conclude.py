@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import InfraError, Refused, ShipError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline_gen.ports import Store
     from shipping.s3 import Bucket
+    from shipping.signing import Signer
 
 TESTS = "tests"
 
@@ -43,9 +44,18 @@ class Concluded:
     missing: Mapping[str, ShipError]
 
 
-def conclude(candidate: Candidate, home: Bucket, regions: Mapping[str, Bucket], *, build: str, at: str) -> Concluded:
+def conclude(
+    candidate: Candidate,
+    home: Bucket,
+    regions: Mapping[str, Bucket],
+    *,
+    build: str,
+    at: str,
+    signer: Signer | None = None,
+) -> Concluded:
     """Judge, clear where nothing is wrong, and keep the outcome. Done again it comes to the same, under the next number.
 
+    ``signer`` signs clearances, where the configuration has keys.
     The outcome is written last: one that says *cleared* never lacks its clearances. Raises InfraError where the home bucket
     does not answer, or no region's does.
     """
@@ -60,7 +70,7 @@ def conclude(candidate: Candidate, home: Bucket, regions: Mapping[str, Bucket], 
             config=candidate.config,
             evidence=evidence,
         )
-        missing = _clear(clearance, regions)
+        missing = _clear(clearance, regions, signer)
     outcome = Outcome(
         commit=candidate.commit,
         position=candidate.position,
@@ -114,12 +124,12 @@ def _verdict(home: Store, candidate: Candidate, gate: str) -> tuple[str | None, 
     return found[-1], None if word == "PASS" else f"{gate}: {word}"
 
 
-def _clear(clearance: Clearance, regions: Mapping[str, Bucket]) -> dict[str, ShipError]:
+def _clear(clearance: Clearance, regions: Mapping[str, Bucket], signer: Signer | None) -> dict[str, ShipError]:
     """Tell every region. One that cannot be told does not keep the others from the release; none told is no clearance."""
     missing: dict[str, ShipError] = {}
     for name, bucket in regions.items():
         try:
-            _write(clearance, bucket)
+            _write(clearance, bucket, signer)
         except InfraError as error:
             missing[name] = error
     if regions and len(missing) == len(regions):
@@ -129,15 +139,28 @@ def _clear(clearance: Clearance, regions: Mapping[str, Bucket]) -> dict[str, Shi
     return missing
 
 
-def _write(clearance: Clearance, bucket: Bucket) -> None:
-    key = lanes.clearance(clearance.app, clearance.commit)
-    if not bucket.create(key, clearance.encode()):
-        # A later build of the commit: the first clearance stays, if it is of this very slug.
-        there = bucket.get(key)
-        found = there and Clearance.decode(there.body, app=clearance.app, commit=clearance.commit, where=key)
-        if found and found.slug != clearance.slug:
-            raise Refused(
-                f"cannot clear {clearance.commit[:12]!r} in bucket {bucket.name!r}: it is cleared there as slug"
-                f" {found.slug[:12]!r}, not {clearance.slug[:12]!r}"
-            )
+def _write(clearance: Clearance, bucket: Bucket, signer: Signer | None) -> None:
+    key, body = lanes.clearance(clearance.app, clearance.commit), clearance.encode()
+    if not bucket.create(key, body):
+        body = _earlier(clearance, bucket, key)
+    if signer is not None:
+        signer.place(bucket, key, body, commit=clearance.commit)
     bucket.create(lanes.cleared(clearance.app, clearance.position, clearance.commit), b"")
+
+
+def _earlier(clearance: Clearance, bucket: Bucket, key: str) -> bytes:
+    """Return the clearance that is there, from an earlier conclusion. Raises Refused where it is not of the same thing.
+
+    Other verdicts may have been its evidence, an earlier one's. All else is what is run, and would be signed.
+    """
+    there = bucket.get(key)
+    if there is None:
+        raise InfraError(f"could not clear {clearance.commit[:12]!r} in bucket {bucket.name!r}: {key!r} comes and goes")
+    found = Clearance.decode(there.body, app=clearance.app, commit=clearance.commit, where=key)
+    if replace(found, evidence=clearance.evidence) != clearance:
+        raise Refused(
+            f"cannot clear {clearance.commit[:12]!r} in bucket {bucket.name!r} as slug {clearance.slug[:12]!r}: it is cleared"
+            f" there as slug {found.slug[:12]!r}, or with another configuration",
+            hint="ship a new commit",
+        )
+    return there.body

@@ -30,16 +30,18 @@ if TYPE_CHECKING:
     from shipping.records.run import Run
     from shipping.release.commands import Given, Shop
     from shipping.s3 import Bucket
+    from shipping.signing import Trusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Bring a commit to a region. ``act`` is the same in every attempt at it."""
+    """Bring a commit to a region. ``act`` is the same in every attempt at it; ``trusted`` are the keys to verify with."""
 
     app: str
     region: str
     commit: str
     act: Act
+    trusted: Trusted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +82,13 @@ def deploy(order: Order, bucket: Bucket, folder: Path, shop: Callable[[Path], Sh
         return Stopped(lock=lane.lock)
     if mine is not None and not _still(lane, mine):
         return _overtaken(lane)
-    cleared = evidence.demand(bucket, order.app, order.commit)
+    cleared = evidence.demand(bucket, order.app, order.commit, trusted=order.trusted)
     config = from_resolved(cleared.config)
     how = _how(config, order)
-    if mine is None and (why := _superseded(bucket, lane, cleared)) is not None:
+    if mine is None and (why := _superseded(bucket, lane, cleared, order.trusted)) is not None:
         return Skipped(why=why)
     unpacked = folder / "slug"
-    fetch(bucket, order.app, cleared.slug, unpacked, purpose="main")
+    fetch(bucket, order.app, cleared.slug, unpacked, purpose="main", trusted=order.trusted)
     return _act(order, ledger, cleared, config, how, shop(unpacked), bucket)
 
 
@@ -135,11 +137,11 @@ def _still(lane: Lane, mine: Transition) -> bool:
     return lane.pointer is not None and lane.pointer.token == mine.token
 
 
-def _superseded(bucket: Bucket, lane: Lane, cleared: Clearance) -> str | None:
+def _superseded(bucket: Bucket, lane: Lane, cleared: Clearance, trusted: Trusted | None) -> str | None:
     pointer = lane.pointer
     if pointer is not None and pointer.position >= cleared.position:
         return f"{lane.environment} wants {pointer.commit[:12]} already, which is at or past it"
-    newest = evidence.newer(bucket, cleared)
+    newest = evidence.newer(bucket, cleared, trusted=trusted)
     return None if newest is None else f"{newest.commit[:12]} is newer and cleared: its own deploy takes this one along"
 
 

@@ -24,11 +24,12 @@ def context(config: Config) -> Context:
     return Context(config=config, repository="git@git.example:acme/inbox.git")
 
 
-def read(folder: object, buildkite: str = "{}") -> Config:
+def read(folder: object, buildkite: str = "{}", keys: str | None = None) -> Config:
     from pathlib import Path
 
     file = Path(str(folder)) / "shipping.yml"
-    file.write_text(TEXT.replace("BUILDKITE", buildkite))
+    text = TEXT.replace("BUILDKITE", buildkite)
+    file.write_text(text if keys is None else text.replace("slug: {", f"slug: {{keys: {keys}, "))
     return load(file)
 
 
@@ -71,3 +72,20 @@ def test_its_one_step_needs_no_file_of_the_repository(tmp_path: object) -> None:
         (None, "agent_stop"),
     ]
     assert "plugins" not in step
+
+
+def test_the_public_keys_stand_in_the_settings(tmp_path: object) -> None:
+    """Those of pull requests do not: nothing of theirs is ever deployed."""
+    import json
+
+    from tests.shipping.signing.keys import Ring
+
+    public = {purpose: str(key.public) for purpose, key in Ring().keys.items()}
+    named = {"main": public["main"], "pull_request": public["pr"], "clearance": public["clearance"]}
+    private = {name: f"file:/etc/ship/{name}.pem" for name in named}
+    keys = json.dumps({**private, "public": named})
+    (found,) = define(context(read(tmp_path, "{}", keys)))
+
+    (step,) = json.loads(found.settings["configuration"])["steps"]
+
+    assert step["env"]["SHIP_TRUSTED"] == f"main {public['main']},clearance {public['clearance']}"

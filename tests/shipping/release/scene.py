@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline_gen.config import Config
     from shipping.local.objects import ObjectServer
     from shipping.s3 import Bucket
+    from shipping.signing import Signer, Trusted
 
 APP = slugs.APP
 # Appends its arguments and what its environment says, then ends as the test asks.
@@ -52,6 +53,8 @@ class Scene:
     said: list[str] = field(default_factory=list)
     clock: ManualClock = field(default_factory=ManualClock)
     attempts: int = 0
+    signer: Signer | None = None
+    trusted: Trusted | None = None
 
     @property
     def home(self) -> Bucket:
@@ -83,7 +86,8 @@ class Scene:
         candidate = Candidate(
             app=APP, commit=commit(position), position=position, gates=(TESTS,), config=resolved(self.config)
         )
-        return conclude(candidate, self.home, regions or self.regions, build="b1", at=rfc3339(self.clock.now()))
+        at = rfc3339(self.clock.now())
+        return conclude(candidate, self.home, regions or self.regions, build="b1", at=at, signer=self.signer)
 
     def clear(self, position: int) -> str:
         """Build, prove and clear the release at a position."""
@@ -93,7 +97,9 @@ class Scene:
         return commit(position)
 
     def deploy(self, position: int, *, act: str | None = None, bucket: Bucket | None = None) -> Ending:
-        order = Order(app=APP, region="us", commit=commit(position), act=named(act or f"deploy-{position}"))
+        order = Order(
+            app=APP, region="us", commit=commit(position), act=named(act or f"deploy-{position}"), trusted=self.trusted
+        )
         self.attempts += 1
         folder = self.folder / str(self.attempts)
         folder.mkdir()

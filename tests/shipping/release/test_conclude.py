@@ -118,8 +118,19 @@ def test_a_commit_is_never_cleared_as_two_slugs(scene: Scene) -> None:
     scene.build(8)
     scene.verdict(8)
 
-    with pytest.raises(Refused, match="it is cleared there as slug '000000000000'"):
+    with pytest.raises(Refused, match="it is cleared there as slug '000000000000', or with another configuration"):
         scene.conclude(8)
+
+
+def test_a_later_conclusion_rests_on_other_evidence_and_keeps_the_first_clearance(scene: Scene) -> None:
+    """As after a kill between two regions, and a build of the commit in between."""
+    scene.clear(7)
+    us = scene.regions["us"]
+    first = evidence.demand(us, APP, commit(7))
+    scene.verdict(7)
+
+    assert scene.conclude(7).outcome.result == "cleared"
+    assert evidence.demand(us, APP, commit(7)) == first
 
 
 def test_the_newest_clearance_is_found_and_a_hint_without_one_is_nothing(scene: Scene) -> None:
