@@ -13,12 +13,15 @@ from pipeline_gen.plan import config_of
 from shipping.jobs import keys
 from shipping.jobs.planned import planned, tell
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
+from shipping.records.following import Following
+from shipping.release.following import announce
 from shipping.slug.assembly import assemble
 from shipping.slug.layers import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline_gen.config import Config
     from pipeline_gen.plan import Plan
     from shipping.jobs.context import JobContext
     from shipping.slug.assembly import Assembled
@@ -55,8 +58,21 @@ def run(context: JobContext) -> int:
     context.say(summary(done))
     for place in done.missing:
         context.say(f"missing in bucket {place.bucket!r}: {place.error}")
+    _tell_hosts(context, plan, config, done)
     tell(context, "show the slug on the build's page", lambda: _show(context, done, dirty))
     return 0
+
+
+def _tell_hosts(context: JobContext, plan: Plan, config: Config, done: Assembled) -> None:
+    """Let hosts fetch what they will probably be told to run, while tests and gates still have a say."""
+    if not plan.main or plan.position is None:
+        return
+    hint = Following(commit=plan.commit, slug=done.manifest.slug, position=plan.position)
+    without = {place.bucket for place in done.missing}
+    for region in config.deploying:
+        if region.fleet is not None and region.bucket not in without:
+            announced = partial(announce, context.bucket(region.bucket), config.app, region.name, hint)
+            tell(context, f"let the hosts of {region.name!r} fetch the slug beforehand", announced)
 
 
 def summary(done: Assembled) -> str:

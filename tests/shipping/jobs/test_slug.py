@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_gen.clock import SystemClock
-from pipeline_gen.config import Config, Keys, Layer, PublicKeys, Region, Slug, resolved
+from pipeline_gen.config import Config, Fleet, Keys, Layer, PublicKeys, Region, Slug, from_resolved, resolved
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.plan import Plan, StoredPlan, digest
 from pipeline_gen.shell import LocalShell
 from shipping.buildkite import Agent
 from shipping.jobs import slug
 from shipping.jobs.context import JobContext
+from shipping.lane import keys as lanes
 from shipping.local.objects import Fault
+from shipping.records.following import Following
 from shipping.signing.private import FileKey
 from shipping.slug import keys
 from shipping.slug.assembly import released
@@ -253,3 +255,23 @@ def test_a_second_job_of_the_commit(job: Job) -> None:
     assert job.run() == 0
     assert (job.context.root / "runs").read_text() == before
     assert job.buckets[0].get(keys.release(APP, job.plan.commit)) is not None
+
+
+def test_hosts_may_fetch_what_main_has_published(job: Job) -> None:
+    """Where a region has hosts; what a pull request built is named to nobody."""
+    config = from_resolved(job.plan.source)
+    regions = [replace(region, fleet=Fleet(hosts=("h1",))) for region in config.regions[1:]]
+    with_hosts = replace(config, regions=(config.regions[0], *regions))
+    job.plan = replace(job.plan, source=resolved(with_hosts), main=False, position=None)
+    job.run()
+    assert [bucket.get(lanes.following(APP, "r1")) for bucket in job.buckets] == [None] * 3
+
+    job.plan = replace(job.plan, build="b2", main=True, position=7)
+    job.run()
+
+    found = {}
+    for number, bucket in enumerate(job.buckets):
+        key = lanes.following(APP, f"r{number}")
+        stored = bucket.get(key)
+        found[number] = stored and Following.decode(stored.body, where=key).position
+    assert found == {0: None, 1: 7, 2: 7}
