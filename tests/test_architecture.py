@@ -19,8 +19,10 @@ FLOORS = {
     "shipping.launcher": 1,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
     "shipping.pipelines": 2,
+    "shipping.serving": 1,  # runs in applications, not in ship
     "shipping.lane": 2,
     "shipping.slug": 2,
+    "shipping.host": 3,
     "shipping.testrun": 3,
     "shipping.jobs": 4,
     # What is wrong with a set-up: asks every client, and knows what jobs demand of agents.
@@ -37,7 +39,7 @@ ROOMS = {
     "pybuildkite": {"shipping.buildkite"},
     "moto": {"shipping.local"},
     "starlette": {"shipping.local"},
-    "uvicorn": {"shipping.local"},
+    "uvicorn": {"shipping.local", "shipping.serving"},
     "markdown_it": {"shipping.local"},
     "nh3": {"shipping.local"},
     "zstandard": {"shipping.slug", "pipeline_gen.suites"},
