@@ -18,7 +18,6 @@ from typing import Self
 from uuid import uuid4
 
 KEPT = 24
-ANSWER_SECONDS = 60.0
 HEAD_BYTES = 65536
 
 
@@ -26,7 +25,7 @@ HEAD_BYTES = 65536
 class Customers:
     """What they do: ``rate`` requests a second, one in ``slow_every`` takes ``slow`` seconds, one in ``post_every`` is a POST.
 
-    ``{}`` in paths becomes the seconds, the POST's body is its id.
+    ``{}`` in the slow path becomes the seconds, the POST's body is its id. No answer in ``patience`` seconds is a failure.
     """
 
     host: str
@@ -38,6 +37,7 @@ class Customers:
     fast_path: str = "/fast"
     slow_path: str = "/slow/{}"
     post_path: str = "/count"
+    patience: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class Load:
         self.counted.sent += 1
         begun = time.monotonic()
         try:
-            await asyncio.wait_for(self._ask(method, path, body, keep=number % 3 != 0), ANSWER_SECONDS)
+            await asyncio.wait_for(self._ask(method, path, body, keep=number % 3 != 0), who.patience)
         except (OSError, _Cut, ValueError, TimeoutError) as error:
             what = f"{method} {path}"
             self.counted.failures.append(Failure(at=time.time(), what=what, why=f"{type(error).__name__}: {error}"))
