@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,27 +19,22 @@ from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from pipeline_gen.errors import InfraError, Refused, UsageError
-from shipping.host import sockets
+from shipping.host import kept, sockets
 from shipping.host.driver import Transition, unheard
-from shipping.host.folders import make_folder, read_note, remove_folder, sweep, write_note
+from shipping.host.folders import make_folder, read_note, sweep, write_note
 from shipping.host.group import Group, Release
-from shipping.host.group_keeper import ENDED, KEEPER, LOCK, LOG
-from shipping.processes import ProcessTree, Watch, keeper
+from shipping.host.group_keeper import ENDED, LOG
+from shipping.processes import ProcessTree, Watch
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from shipping.host.driver import Reached
     from shipping.records.process import ProcessType
 
 TAIL_BYTES = 8192
 BOOT_SECONDS = 60.0
-KILL_SECONDS = 20.0
-LOOK_SECONDS = 0.02
-# Exactly the code that we are, wherever it is installed and whatever the environment of groups says of Python's paths.
-BEGIN = "import sys; sys.path.insert(0, sys.argv[1]); from shipping.host import group_keeper; group_keeper.main(sys.argv[2:])"
-KEEP = (sys.executable, "-I", "-S", "-c", BEGIN, str(Path(__file__).parents[2]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +103,7 @@ class Supervisor:
             shared = self._socket(process.name) if process.ready else None
             make_folder(folder, {"group.json": note})
             self._reached(Transition.GROUP_NOTED, name)
-            self._keep(
+            kept.keep(
                 folder, (shared, private), process, cwd=release.folder, env=self._environment(release, process, name)
             )
         finally:
@@ -126,13 +120,13 @@ class Supervisor:
         if group.phase != "draining":
             write_note(self._groups / group.id / "phase.json", {"phase": "draining", "successor": successor})
             self._reached(Transition.DRAIN_NOTED, group.id)
-        if self._signal(self._groups / group.id, signal.SIGTERM):
+        if kept.tell(self._groups / group.id, signal.SIGTERM):
             self._reached(Transition.DRAIN_ASKED, group.id)
 
     def forget(self, group: Group) -> None:
         folder = self._groups / group.id
         self._reached(Transition.GROUP_GONE, group.id)
-        if _given_up(folder):
+        if kept.give_up(folder):
             self._reached(Transition.GROUP_FORGOTTEN, group.id)
 
     def tail(self, group: Group) -> str:
@@ -170,11 +164,11 @@ class Supervisor:
     def stop(self) -> None:
         """Kill all groups and close the sockets: the host goes out of service."""
         for group in self.groups():
-            self._kill(self._groups / group.id)
+            kept.kill(self._groups / group.id)
             self.forget(group)
         for holder in (self._folder / "sockets").iterdir():
-            self._kill(holder)
-            _given_up(holder)
+            kept.kill(holder)
+            kept.give_up(holder)
         while self._shared:
             self._shared.popitem()[1].close()
 
@@ -190,7 +184,7 @@ class Supervisor:
             slot=int(str(note["slot"])),
             release=str(note["release"]),
             phase=said["phase"],
-            alive=_held(path),
+            alive=kept.held(path),
             successor=said.get("successor"),
             port=None if note["port"] is None else int(str(note["port"])),
         )
@@ -216,11 +210,11 @@ class Supervisor:
             places = [holder, *(self._groups / one.id for one in self.groups() if one.process == name and one.alive)]
             taken = next((one for one in map(sockets.take, places) if one is not None), None)
             self._shared[name] = taken or self._bind(name)
-        if not _held(holder):
+        if not kept.held(holder):
             if holder.exists():
-                _given_up(holder)
+                kept.give_up(holder)
             make_folder(holder, {})
-            self._keep(holder, (self._shared[name], None), None, cwd=self._folder, env=self._env)
+            kept.keep(holder, (self._shared[name], None), None, cwd=self._folder, env=self._env)
             self._reached(Transition.SOCKET_HELD, name)
         return self._shared[name]
 
@@ -232,101 +226,6 @@ class Supervisor:
             raise InfraError(
                 f"could not listen on '{address.host}:{address.port}' for {name!r}: {error.strerror}"
             ) from error
-
-    def _keep(
-        self,
-        folder: Path,
-        given: Sequence[socket.socket | None],
-        process: ProcessType | None,
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-    ) -> None:
-        numbers = [str(one.fileno()) if one else "-" for one in given]
-        drain = process.drain if process else 0.0
-        started = subprocess.run(
-            [*KEEP, str(folder), str(cwd), str(drain), *numbers, "--", *(process.command if process else ())],
-            env=dict(env),
-            pass_fds=[one.fileno() for one in given if one],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if why := (started.stdout + started.stderr if started.returncode else started.stdout).strip():
-            words = process.command[0] if process else folder.name
-            raise Refused(f"cannot start {words!r} in {str(cwd)!r}: {why}")
-
-    def _kill(self, folder: Path) -> None:
-        self._signal(folder, signal.SIGQUIT)
-        deadline = time.monotonic() + KILL_SECONDS
-        while _held(folder) and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-
-    def _signal(self, folder: Path, number: signal.Signals) -> bool:
-        note = read_note(folder / KEEPER)
-        return note is not None and _signal(note["pid"], note["start"], number)
-
-
-def _signal(pid: int, start: str, number: signal.Signals) -> bool:
-    """Send a signal to exactly that process: its number may be another's by now, a descriptor of it cannot be."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return False
-    try:
-        found = keeper.process_start(pid)
-        if found is None or found[1] != start:
-            return False
-        signal.pidfd_send_signal(process, number)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(process)
-    return True
-
-
-def _held(folder: Path) -> bool:
-    """Say whether a keeper lives in the folder: it holds the lock, which the kernel takes back whatever ends it."""
-    try:
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
-
-
-def _given_up(folder: Path) -> bool:
-    """Remove a folder whose keeper is gone. A keeper that is only now beginning waits for the lock, and then finds none."""
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if read_note(folder / ENDED) is None:
-            _kill_marked(
-                folder.name
-            )  # its keeper was killed: the kernel killed the command, not what the command started
-        remove_folder(folder)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True
-
-
-def _kill_marked(group: str) -> None:
-    """Kill every process that was started with this group's mark in its environment."""
-    mark = f"SHIP_GROUP={group}".encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(entry.name), signal.SIGKILL)
-            except (OSError, ProcessLookupError):
-                continue  # gone, or another user's
 
 
 def _tail(path: Path) -> str:
