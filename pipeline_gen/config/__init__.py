@@ -1,13 +1,14 @@
 """The team's `.buildkite/shipping.yml`: strict, typed, every fault told at once.
 
 `document` reads YAML, `section` reads one mapping and collects faults, `values` parses single values, `plugins`, `buildkite`,
-`processes` and `fleet` read a section each, `schema` says what a configuration is. Unknown keys are faults here; wire
+`keys`, `processes` and `fleet` read a section each, `schema` says what a configuration is. Unknown keys are faults here; wire
 records, which other versions write, do the opposite.
 """
 
 from pipeline_gen.config.buildkite import Buildkite
 from pipeline_gen.config.document import find, load, read
 from pipeline_gen.config.fleet import FailedHosts, Fleet
+from pipeline_gen.config.keys import Keys, PublicKeys
 from pipeline_gen.config.plugins import Plugins
 from pipeline_gen.config.processes import Process
 from pipeline_gen.config.schema import (
@@ -28,9 +29,11 @@ __all__ = [
     "Config",
     "FailedHosts",
     "Fleet",
+    "Keys",
     "Layer",
     "Plugins",
     "Process",
+    "PublicKeys",
     "Region",
     "Selection",
     "ShardLimits",

@@ -55,12 +55,16 @@ def parse_fleet(region: Section) -> Fleet | None:
             if key in region.data:
                 region.fault(key, region.data[key], "nothing without 'fleet'")
         return None
-    tag = section.optional("tag", _tag, None)
-    hosts = section.optional("hosts", _hosts, ())
+    fleet = Fleet(
+        tag=section.optional("tag", _tag, None),
+        hosts=section.optional("hosts", _hosts, ()),
+        spread=spread,
+        failed_hosts=failed,
+    )
     section.close()
     if ("tag" in section.data) == ("hosts" in section.data):
         section.fault("", dict(section.data), 'one of tag: "KEY=VALUE" and hosts: [NAME, ...]')
-    return Fleet(tag=tag, hosts=hosts, spread=spread, failed_hosts=failed)
+    return fleet
 
 
 def failed_hosts(value: object) -> FailedHosts:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pipeline_gen.config import values
 from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
 from pipeline_gen.config.fleet import FailedHosts, Fleet, parse_fleet
+from pipeline_gen.config.keys import Keys, PublicKeys, parse_keys
 from pipeline_gen.config.plugins import Plugins, parse_plugins
 from pipeline_gen.config.processes import Process, parse_process
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
@@ -69,9 +70,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slug:
-    """The deployable: its layers, in the order they are built."""
+    """The deployable: its layers, in the order they are built, and the keys that sign it (None: it is not signed)."""
 
     layers: tuple[Layer, ...]
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +128,21 @@ def from_resolved(data: Mapping[str, Any]) -> Config:
             Suite(**_known(Suite, suite, but=("shards",)), shards=ShardLimits(**_known(ShardLimits, suite["shards"])))
             for suite in data["suites"]
         ),
-        slug=None if slug is None else Slug(layers=tuple(Layer(**_known(Layer, layer)) for layer in slug["layers"])),
+        slug=None if slug is None else _resolved_slug(slug),
         processes=tuple(Process(**_known(Process, process)) for process in data.get("processes", ())),
         regions=tuple(
             Region(**_known(Region, region, but=("fleet",)), fleet=_resolved_fleet(region.get("fleet")))
             for region in data["regions"]
         ),
     )
+
+
+def _resolved_slug(data: Mapping[str, Any]) -> Slug:
+    layers, keys = tuple(Layer(**_known(Layer, layer)) for layer in data["layers"]), data.get("keys")
+    if keys is None:
+        return Slug(layers=layers)
+    public = PublicKeys(**_known(PublicKeys, keys["public"]))
+    return Slug(layers=layers, keys=Keys(**_known(Keys, keys, but=("public",)), public=public))
 
 
 def _resolved_fleet(data: Mapping[str, Any] | None) -> Fleet | None:
@@ -207,12 +217,12 @@ def _limits(section: Section | None) -> ShardLimits:
 def _slug(section: Section | None) -> Slug | None:
     if section is None:
         return None
-    section.later("keys")
+    keys = parse_keys(section.section("keys"))
     layers = tuple(_layer(name, layer) for name, layer in section.named("layers"))
     if not layers:
         section.fault("layers", section.data.get("layers"), 'at least one layer, such as app: {keep: ["src/**"]}')
     section.close()
-    return Slug(layers=layers)
+    return Slug(layers=layers, keys=keys)
 
 
 def _layer(name: str, section: Section) -> Layer:

@@ -95,7 +95,7 @@ def build(*, app: str | None, domain: Domain, dry_run: bool, as_json: bool) -> N
             say=lambda line: click.echo(line, err=True),
             run=partial(_command, root),
         )
-        done = assemble(shop, config.slug.layers, buckets, commit=commit)
+        done = assemble(shop, config.slug.layers, buckets, commit=commit, processes=config.processes)
     click.echo(json.dumps(done.to_json(), indent=2) if as_json else summary(done))
     for place in done.missing:
         click.echo(f"missing in bucket {place.bucket!r}: {place.error}", err=True)

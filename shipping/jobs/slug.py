@@ -46,7 +46,7 @@ def run(context: JobContext) -> int:
             say=context.say,
             run=partial(_command, context, tree),
         )
-        done = assemble(shop, config.slug.layers, buckets, commit=plan.commit)
+        done = assemble(shop, config.slug.layers, buckets, commit=plan.commit, processes=config.processes)
     context.say(summary(done))
     for place in done.missing:
         context.say(f"missing in bucket {place.bucket!r}: {place.error}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused, ShipError
 from pipeline_gen.wire import canonical
+from shipping.records import process
+from shipping.records.process import ProcessType
 from shipping.slug import fetch, keys, layers
 from shipping.slug.manifest import Manifest
 from shipping.slug.pack import Package
@@ -62,9 +64,17 @@ class Assembled:
 
 
 def assemble(
-    shop: Workshop, wanted: Sequence[config.Layer], buckets: Sequence[Bucket], *, commit: str, at: At = nowhere
+    shop: Workshop,
+    wanted: Sequence[config.Layer],
+    buckets: Sequence[Bucket],
+    *,
+    commit: str,
+    processes: Sequence[config.Process] = (),
+    at: At = nowhere,
 ) -> Assembled:
     """Build what must be built, publish it to every bucket (home first; none: nowhere), and name it in the release of main.
+
+    ``processes`` are what hosts will run of it: the manifest carries them.
 
     A commit that has its slug already is not built again: buckets that lack it get a copy. Raises what kept it from the home
     bucket; what kept it from another is in ``placed``, for that region's deploy to say and the next publish to mend.
@@ -82,6 +92,7 @@ def assemble(
         domain=shop.domain,
         commit=commit,
         layers=tuple(product.layer for product in products),
+        processes=process.written(ProcessType(**asdict(one)) for one in processes),
         versions={"ship": version("buildkite-ship"), "system": f"{platform.system()}-{platform.machine()}"},
     )
     packages = {
@@ -98,7 +109,7 @@ def assemble(
     at("buckets-complete")
     if buckets and not _record(shop, manifest, products, at=at):
         shop.say(f"commit {commit[:12]} was released by another build meanwhile: its slug is taken over")
-        return assemble(shop, wanted, buckets, commit=commit, at=at)
+        return assemble(shop, wanted, buckets, commit=commit, processes=processes, at=at)
     seconds = shop.clock.monotonic() - begun
     return Assembled(manifest=manifest, products=products, placed=placed, packed=packed, seconds=seconds)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline_gen.errors import InfraError, Refused, UsageError
 from shipping.slug import keys, zstd
@@ -16,14 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from shipping.s3 import Bucket
+    from pipeline_gen.ports import Stored
     from shipping.slug.keys import Domain
     from shipping.slug.manifest import Layer
 
 AT_ONCE = 4
 
 
-def manifest(bucket: Bucket, app: str, slug: str) -> Manifest:
+class Blobs(Protocol):
+    """Where a slug's manifest and layers are read: a bucket, or a machine's own copies before one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def get(self, key: str) -> Stored | None: ...
+
+    def open(self, key: str) -> Iterator[bytes] | None: ...
+
+
+class NoRoom(InfraError):
+    """This machine's disk cannot take the slug; the bucket is not to blame."""
+
+
+def manifest(bucket: Blobs, app: str, slug: str) -> Manifest:
     """Read a slug's manifest. Raises Refused where it is missing or not that slug's."""
     stored = bucket.get(keys.manifest(app, slug))
     if stored is None:
@@ -31,7 +46,7 @@ def manifest(bucket: Bucket, app: str, slug: str) -> Manifest:
     return Manifest.decode(stored.body, app=app, slug=slug, where=f"bucket {bucket.name!r}")
 
 
-def fetch(bucket: Bucket, app: str, slug: str, destination: Path, *, purpose: Domain = "pr") -> Manifest:
+def fetch(bucket: Blobs, app: str, slug: str, destination: Path, *, purpose: Domain = "pr") -> Manifest:
     """Unpack a slug into a folder that does not exist yet. ``purpose`` main: a slug built by a pull request is refused.
 
     Works in `DESTINATION.tmp` and renames it, so that the folder is complete or not there. Raises Refused by name on whatever
@@ -50,7 +65,7 @@ def fetch(bucket: Bucket, app: str, slug: str, destination: Path, *, purpose: Do
         unfinished.rename(destination)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise InfraError(f"could not unpack slug {slug[:12]!r} in {str(destination.parent)!r}: {error}") from error
+        raise NoRoom(f"could not unpack slug {slug[:12]!r} in {str(destination.parent)!r}: {error}") from error
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -64,7 +79,7 @@ def _emptied(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def layer(bucket: Bucket, app: str, wanted: Layer, folder: Path) -> None:
+def layer(bucket: Blobs, app: str, wanted: Layer, folder: Path) -> None:
     """Unpack one layer into a folder that has none of its paths."""
     _link_all(wanted, app, folder, dict(_unpack(bucket, app, wanted, folder)))
 
@@ -75,18 +90,18 @@ def room(found: Manifest, folder: Path) -> None:
     free = disk.f_bavail * disk.f_frsize
     # Headers count for little; folders and the last block of each file for about as much.
     if free < found.size:
-        raise InfraError(
+        raise NoRoom(
             f"could not unpack slug {found.slug[:12]!r} in {str(folder.parent)!r}: "
             f"it needs {found.size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free"
         )
     if disk.f_files and disk.f_favail < found.files:
-        raise InfraError(
+        raise NoRoom(
             f"could not unpack slug {found.slug[:12]!r} in {str(folder.parent)!r}: "
             f"it has {found.files} files, {disk.f_favail} inodes are free"
         )
 
 
-def read(bucket: Bucket, app: str, wanted: Layer, use: Callable[[Source], None]) -> None:
+def read(bucket: Blobs, app: str, wanted: Layer, use: Callable[[Source], None]) -> None:
     """Hand a layer's uncompressed stream to ``use``, then check its digest. Raises Refused naming layer and blob."""
     key = wanted.blob(app)
     named = f"layer {wanted.name!r} (blob {key!r} in bucket {bucket.name!r})"
@@ -111,7 +126,7 @@ def _close(chunks: Iterator[bytes]) -> None:
         close()
 
 
-def _unpack_all(bucket: Bucket, found: Manifest, folder: Path) -> None:
+def _unpack_all(bucket: Blobs, found: Manifest, folder: Path) -> None:
     for wanted in found.layers:
         admit(wanted, found.domain)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
@@ -122,7 +137,7 @@ def _unpack_all(bucket: Bucket, found: Manifest, folder: Path) -> None:
         _link_all(wanted, found.app, folder, dict(some), others=set(everything))
 
 
-def _unpack(bucket: Bucket, app: str, wanted: Layer, folder: Path) -> list[tuple[str, str]]:
+def _unpack(bucket: Blobs, app: str, wanted: Layer, folder: Path) -> list[tuple[str, str]]:
     links: list[tuple[str, str]] = []
     read(bucket, app, wanted, lambda source: links.extend(unpack(source, str(folder))))
     return links

@@ -358,3 +358,50 @@ def test_a_fleet_asks_for_processes(tmp_path: Path) -> None:
     found = faults(tmp_path, head + rest[rest.index("regions:") :])
 
     assert [fault.partition(":")[0] for fault in found] == ["regions/us/fleet", "regions/eu/fleet"]
+
+
+KEYS = """
+app: inbox
+bucket: ship-us
+slug:
+  layers: {app: {keep: [a]}}
+  keys:
+    main: "kms:alias/slug-main"
+    pull_request: "file:/etc/ship/pr.pem"
+    clearance: "kms:alias/clearance"
+    public:
+      main: ["ecdsa-p256:AoKyX0Tjnk5qXVDXRPAMbIBo3zWE/H6DwYSoSM5Ju9Vq", "ed25519:nMTjrz8WmvpuLw3kzMZsCjrUcOnSaSMAuQbAF0fhbZY="]
+      pull_request: "ed25519:jO81cmkWqnRLGxhCwM6FNOVeQW0n0YvyFH7sHLBLVwk="
+      clearance: "ed25519:qBFnnmWzP0qbrP7AJ4pwhBlAc9IPcnqkk/3y7XEwLmk="
+"""
+
+
+def test_keys_are_read_and_kept_in_the_plan(tmp_path: Path) -> None:
+    """References of private keys, and several public keys of a purpose."""
+    read = load(tmp_path, KEYS)
+
+    assert read.slug is not None
+    assert read.slug.keys is not None
+    assert (read.slug.keys.main, read.slug.keys.pull_request) == ("kms:alias/slug-main", "file:/etc/ship/pr.pem")
+    assert [len(read.slug.keys.public.main), len(read.slug.keys.public.clearance)] == [2, 1]
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ("file:/etc/ship/pr.pem", "file:pr.pem", "slug/keys/pull_request: found 'file:pr.pem', allowed: file:/PATH"),
+        ("kms:alias/slug-main", "-----BEGIN PRIVATE KEY-----", "slug/keys/main: found"),
+        ('clearance: "kms:alias/clearance"', "", "slug/keys/clearance: found nothing, allowed: this key is required"),
+        ("ed25519:jO81", "jO81", "slug/keys/public/pull_request: found"),
+        ("jO81cmkWqnRLGxhCwM6FNOVeQW0n0YvyFH7sHLBLVwk", "nMTjrz8WmvpuLw3kzMZsCjrUcOnSaSMAuQbAF0fhbZY", "is for 'main'"),
+        ("public:", "pubic:", "slug/keys/public: found None, allowed: the public keys of main, pull_request"),
+    ],
+)
+def test_keys_that_would_not_keep_anybody_out(tmp_path: Path, written: str, instead: str, said: str) -> None:
+    """All or none of it, private keys outside of the checkout, a key for each purpose."""
+    assert written in KEYS
+
+    found = faults(tmp_path, KEYS.replace(written, instead))
+
+    assert any(said in fault for fault in found), found

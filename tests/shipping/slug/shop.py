@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline_gen.clock import SystemClock
-from pipeline_gen.config import Layer
+from pipeline_gen.config import Layer, Process
 from pipeline_gen.errors import InfraError
 from pipeline_gen.shell import LocalShell
 from shipping.slug.assembly import Assembled, assemble
@@ -72,10 +72,13 @@ class Shop:
     root: Path
     buckets: list[Bucket]
     layers: tuple[Layer, ...] = (DEPENDENCIES, APPLICATION)
+    processes: tuple[Process, ...] = ()
     said: list[str] = field(default_factory=list)
 
     def build(self, commit: str = "a" * 40, *, domain: Domain = "main", at: At = nowhere) -> Assembled:
-        return assemble(self.workshop(domain), self.layers, self.buckets, commit=commit, at=at)
+        return assemble(
+            self.workshop(domain), self.layers, self.buckets, commit=commit, processes=self.processes, at=at
+        )
 
     def workshop(self, domain: Domain = "main") -> Workshop:
         return Workshop(

@@ -1,0 +1,77 @@
+"""Refuses what is not signed as it must be, and says why. A function of the bytes and the keys: nothing is read here."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pipeline_gen.errors import Refused
+from shipping.records.signature import Signed, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shipping.records.signature import Purpose
+    from shipping.signing.trust import Trusted
+
+
+class Untrusted(Refused):
+    """It is not signed, or not by whom, for what and of what it must be."""
+
+
+def verify(
+    body: bytes,
+    signature: bytes | None,
+    *,
+    trusted: Trusted,
+    app: str,
+    purposes: Sequence[Purpose],
+    commit: str | None = None,
+    what: str,
+) -> Statement:
+    """Return what a trusted key says of ``body``: that it is ``app``'s, for one of ``purposes``, of ``commit`` (None: any).
+
+    ``signature`` is the object beside it (None: there is none). ``what`` names the body in messages. Raises Untrusted by name.
+    """
+    if signature is None:
+        raise Untrusted(
+            f"cannot trust {what}: it has no signature", hint="publish it again: retry the job that made it"
+        )
+    signed, said = _decoded(signature, what)
+    if said.purpose not in purposes:
+        raise Untrusted(f"cannot trust {what} for {purposes[0]!r}: it was signed for {said.purpose!r}")
+    _by_a_trusted_key(signed, said.purpose, trusted, what)
+    if said.app != app:
+        raise Untrusted(f"cannot trust {what}: it was signed for the app {said.app!r}, not {app!r}")
+    if commit is not None and said.commit != commit:
+        raise Untrusted(f"cannot trust {what}: it was signed for commit {said.commit[:12]!r}, not {commit[:12]!r}")
+    digest = hashlib.sha256(body).hexdigest()
+    if said.digest != digest:
+        raise Untrusted(f"cannot trust {what}: its digest is {digest[:12]!r}, the signature is of {said.digest[:12]!r}")
+    return said
+
+
+def _decoded(signature: bytes, what: str) -> tuple[Signed, Statement]:
+    try:
+        signed = Signed.decode(signature, what=f"the signature of {what}")
+        return signed, Statement.decode(signed.statement, what=f"the signature of {what}")
+    except Refused as error:
+        raise Untrusted(error.message, hint=error.hint) from error
+
+
+def _by_a_trusted_key(signed: Signed, purpose: Purpose, trusted: Trusted, what: str) -> None:
+    """Raise Untrusted with what is wrong of each signature, unless one is right."""
+    keys = {key.id: key for key in trusted.of(purpose)}
+    if not keys:
+        raise Untrusted(f"cannot trust {what}: no public key is known for {purpose!r}")
+    wrong: list[str] = []
+    for one in signed.signatures:
+        key = keys.get(one.key)
+        if key is None:
+            other = trusted.purpose(one.key)
+            wrong.append(f"the key {one.key!r} is {'not trusted' if other is None else f'for {other!r}'}")
+        elif key.verifies(signed.message, one.value):
+            return
+        else:
+            wrong.append(f"the signature by key {one.key!r} is wrong")
+    raise Untrusted(f"cannot trust {what} for {purpose!r}: {'; '.join(wrong) or 'nobody signed it'}")
