@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shipping.host.group import Group, Release
+    from shipping.host.group import Group
+    from shipping.host.rolls import Release
     from shipping.records.process import ProcessType
 
 

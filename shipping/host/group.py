@@ -1,4 +1,4 @@
-"""Releases and process groups as data."""
+"""Process groups as data, and releases as a note."""
 
 from __future__ import annotations
 
@@ -6,38 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from shipping.host.rolls import Release
 from shipping.records import process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shipping.records.process import ProcessType
 
 # starting: its command was started, it is not known to be ready. serving: it was ready. draining: it was told to finish.
 Phase = Literal["starting", "serving", "draining"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """A release on this host: its commit, the folder it was unpacked to (its identity here), what it runs."""
-
-    commit: str
-    folder: Path
-    processes: tuple[ProcessType, ...]
-
-    @property
-    def name(self) -> str:
-        return str(self.folder)
-
-    def process(self, name: str) -> ProcessType | None:
-        return next((one for one in self.processes if one.name == name), None)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"commit": self.commit, "folder": str(self.folder), "processes": process.written(self.processes)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Release:
-        return cls(commit=data["commit"], folder=Path(data["folder"]), processes=process.read(data["processes"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +37,18 @@ class Group:
     @property
     def place(self) -> tuple[str, int]:
         return self.process, self.slot
+
+
+def name_of(release: Release) -> str:
+    """Return what groups know their release by."""
+    return str(release.folder)
+
+
+def write_release(release: Release) -> dict[str, Any]:
+    """Return a release as a note."""
+    return {"commit": release.commit, "folder": str(release.folder), "processes": process.written(release.processes)}
+
+
+def read_release(note: Mapping[str, Any]) -> Release:
+    """Return the release of a note."""
+    return Release(commit=note["commit"], folder=Path(note["folder"]), processes=process.read(note["processes"]))

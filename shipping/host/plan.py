@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shipping.host.group import name_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shipping.host.group import Group, Release
+    from shipping.host.group import Group
+    from shipping.host.rolls import Release
     from shipping.records.process import ProcessType
 
 GENERATIONS = 2
@@ -64,7 +67,7 @@ def next_step(wanted: Release, groups: Sequence[Group]) -> Step | None:
     for group in groups:
         if group.phase == "starting":
             # Of another release: it may have taken requests already, so it is drained like one that serves.
-            return Await(group=group) if group.release == wanted.name else Drain(group=group)
+            return Await(group=group) if group.release == name_of(wanted) else Drain(group=group)
     return _replace(wanted, groups) or _reduce(wanted, groups)
 
 
@@ -72,7 +75,7 @@ def _replace(wanted: Release, groups: Sequence[Group]) -> Step | None:
     for process in wanted.processes:
         for slot in range(process.count):
             inside = [one for one in groups if one.place == (process.name, slot) and one.phase == "serving"]
-            old = [one for one in inside if one.release != wanted.name]
+            old = [one for one in inside if one.release != name_of(wanted)]
             if len(old) < len(inside):
                 if old:
                     return Drain(group=old[0])
@@ -86,7 +89,7 @@ def _replace(wanted: Release, groups: Sequence[Group]) -> Step | None:
 def _hindrance(wanted: Release, process: ProcessType, groups: Sequence[Group]) -> Step | None:
     """Return the drain that a start waits for: one extra group at a time, two generations of drains at most."""
     draining = [one for one in groups if one.phase == "draining" and one.process == process.name]
-    own = [one for one in draining if one.successor == wanted.name]
+    own = [one for one in draining if one.successor == name_of(wanted)]
     if own or (draining and process.order == "stop-first"):
         return Finish(group=(own or draining)[0])
     return Finish(group=draining[0]) if len({one.successor for one in draining}) >= GENERATIONS else None

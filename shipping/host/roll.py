@@ -7,35 +7,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import Refused
 from shipping.host import probe
 from shipping.host.driver import Transition, unheard
-from shipping.host.group import Release
+from shipping.host.group import name_of
 from shipping.host.plan import Await, Drain, Finish, Forget, Start, next_step
+from shipping.host.rolls import Living, Release, Rolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from shipping.host.driver import Driver, Reached
     from shipping.host.group import Group
 
 LOOK_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rolled:
-    """How a roll ended. Not ``ok``: ``why`` says what failed and holds the end of the log; the release before serves.
-
-    ``replaced`` counts groups that became this release's. ``superseded``: given up because ``go_on`` said so, nothing failed.
-    """
-
-    ok: bool
-    why: str = ""
-    replaced: int = 0
-    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,50 +34,62 @@ class Limits:
     settle: float = 1.0
 
 
+def _nothing_more() -> None:
+    """Tell nobody."""
+
+
+def _always() -> bool:
+    return True
+
+
 class Roller:
-    """Rolls releases over one driver, which outlives it.
+    """Rolls releases over one driver, whose groups outlive both."""
 
-    ``go_on`` is asked before each group is started: a newer pointer, a lock or a halt ends the roll between two groups.
-    """
-
-    def __init__(
-        self,
-        driver: Driver,
-        *,
-        reached: Reached = unheard,
-        limits: Limits | None = None,
-        go_on: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, driver: Driver, *, reached: Reached = unheard, limits: Limits | None = None) -> None:
         self._driver = driver
         self._reached = reached
         self._limits = limits or Limits()
-        self._go_on = go_on
 
-    def roll(self, release: Release) -> Rolled:
-        """Return when all groups are this release's, or none is: then those of the current release serve as before."""
+    def living(self) -> tuple[Living, ...]:
+        """Return the releases that have a living group here."""
+        found: dict[str, bool] = {}
+        for group in self._driver.groups():
+            if group.alive:
+                found[group.release] = found.get(group.release, False) or group.phase == "serving"
+        return tuple(Living(folder=Path(name), serves=serves) for name, serves in found.items())
+
+    def whole(self, release: Release) -> bool:
+        """Tell whether all groups of the release serve, and no others."""
+        return next_step(release, self._driver.groups()) is None
+
+    def roll(
+        self, release: Release, *, serving: Callable[[], None] = _nothing_more, wanted: Callable[[], bool] = _always
+    ) -> Rolled:
+        """Return when all groups are this release's, or none is: then those of the current release serve as before.
+
+        ``serving`` is called when a group of it serves; ``wanted`` is asked before each start: a newer pointer, a lock or a
+        halt ends the roll between two groups. Raises InfraError where the host stands in the way (its port is taken).
+        """
         before = self._driver.current()
-        attempt = _Attempt(self._driver, release, reached=self._reached, limits=self._limits, go_on=self._go_on)
+        attempt = _Attempt(self._driver, release, reached=self._reached, limits=self._limits, serving=serving)
         try:
-            if not attempt.run():
-                return Rolled(ok=False, why="a newer one is wanted", replaced=attempt.replaced, superseded=True)
+            if not attempt.run(wanted):
+                return Rolled(ok=False, why="a newer one is wanted", superseded=True)
         except Refused as error:
             attempt.give_up()
-            why = str(error) + self._put_back(before, release)
-            return Rolled(ok=False, why=why, replaced=attempt.replaced)
+            return Rolled(ok=False, why=str(error) + self._put_back(before, release))
         if before != release:
             self._driver.set_current(release)
-        return Rolled(ok=True, replaced=attempt.replaced)
+        return Rolled(ok=True)
 
     def _put_back(self, before: Release | None, failed: Release) -> str:
         """Return what to add to the failure: nothing where the release before serves on all its groups again."""
-        if before is not None and before.name == failed.name:
+        if before is not None and before.folder == failed.folder:
             return ""
         wanted = before or _nothing(failed.folder)
-        attempt = _Attempt(
-            self._driver, wanted, reached=self._reached, limits=self._limits, go_on=lambda: True, boot=False
-        )
+        attempt = _Attempt(self._driver, wanted, reached=self._reached, limits=self._limits, boot=False)
         try:
-            attempt.run()
+            attempt.run(_always)
         except Refused as error:
             attempt.give_up()
             return f"\nand could not put {wanted.commit!r} back: {error}"
@@ -110,30 +110,34 @@ class _Attempt:
         *,
         reached: Reached,
         limits: Limits,
-        go_on: Callable[[], bool],
+        serving: Callable[[], None] = _nothing_more,
         boot: bool = True,
     ) -> None:
-        self.replaced = 0
         self._driver = driver
         self._release = release
         self._reached = reached
         self._limits = limits
-        self._go_on = go_on
+        self._serving = serving
         self._unbooted = {one.name for one in release.processes} if boot else set()
         self._started: set[str] = set()
 
-    def run(self) -> bool:
-        """Take steps until none is due. False: told not to go on. Raises Refused where the release cannot serve."""
+    def run(self, wanted: Callable[[], bool]) -> bool:
+        """Take steps until none is due. False: it is not wanted any more. Raises Refused where the release cannot serve."""
+        if any(
+            one.release == name_of(self._release) and one.phase == "serving" and one.alive
+            for one in self._driver.groups()
+        ):
+            self._serving()
         while (step := next_step(self._release, self._driver.groups())) is not None:
             match step:
-                case Start() if not self._go_on():
+                case Start() if not wanted():
                     return False
                 case Start():
                     self._start(step)
                 case Await():
                     self._await(step.group)
                 case Drain():
-                    self._driver.drain(step.group, self._release.name)
+                    self._driver.drain(step.group, name_of(self._release))
                 case Finish():
                     self._finish(step.group)
                 case Forget():
@@ -143,7 +147,7 @@ class _Attempt:
     def give_up(self) -> None:
         """Drain what this run left starting: it may have taken requests."""
         for group in self._driver.groups():
-            if group.phase == "starting" and group.release == self._release.name and group.alive:
+            if group.phase == "starting" and group.release == name_of(self._release) and group.alive:
                 self._driver.drain(group, "nothing")
 
     def _start(self, step: Start) -> None:
@@ -163,16 +167,16 @@ class _Attempt:
             time.sleep(LOOK_SECONDS)
         self._reached(Transition.GROUP_READY, group.id)
         self._driver.promote(group)
-        self.replaced += 1
+        self._serving()
 
     def _not_ready(self, group: Group, lived: float) -> str | None:
-        process = self._release.process(group.process)
+        process = next((one for one in self._release.processes if one.name == group.process), None)
         if process is None or process.ready is None or group.port is None:
             return None if lived >= self._limits.settle and self._alive(group) else "it has not lived long enough"
         return probe.look(group.port, ready=process.ready, version=process.version, commit=self._release.commit)
 
     def _finish(self, group: Group) -> None:
-        self._driver.drain(group, self._release.name)  # whoever noted it may have been killed before telling it
+        self._driver.drain(group, name_of(self._release))  # whoever noted it may have been killed before telling it
         while self._alive(group):
             time.sleep(LOOK_SECONDS)
 

@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
@@ -21,8 +20,8 @@ from uuid import uuid4
 from pipeline_gen.errors import InfraError, Refused, UsageError
 from shipping.host import kept, sockets
 from shipping.host.driver import Transition, unheard
-from shipping.host.folders import make_folder, read_note, sweep, write_note
-from shipping.host.group import Group, Release
+from shipping.host.folders import UNFINISHED, make_folder, read_note, sweep, write_note
+from shipping.host.group import Group, name_of, read_release, write_release
 from shipping.host.group_keeper import ENDED, LOG
 from shipping.processes import ProcessTree, Watch
 
@@ -31,28 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shipping.host.driver import Reached
+    from shipping.host.rolls import Release
     from shipping.records.process import ProcessType
 
 TAIL_BYTES = 8192
 BOOT_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a process type listens for customers."""
-
-    host: str
-    port: int
-
-
 class Supervisor:
-    """Runs process groups on this host. ``addresses``: where each type that is asked for readiness listens.
+    """Runs process groups on this host. ``addresses``: host and port on which each type with `ready` listens.
 
     ``env`` is all that groups get, besides ``SHIP_*``: nothing of our own environment reaches them.
     """
 
     def __init__(
-        self, folder: Path, *, addresses: Mapping[str, Address], env: Mapping[str, str], reached: Reached = unheard
+        self,
+        folder: Path,
+        *,
+        addresses: Mapping[str, tuple[str, int]],
+        env: Mapping[str, str],
+        reached: Reached = unheard,
     ) -> None:
         if sys.platform != "linux":
             raise UsageError(f"cannot run process groups on {sys.platform!r}: hosts are Linux machines")
@@ -73,6 +70,7 @@ class Supervisor:
         except OSError as error:
             os.close(self._lock)
             raise InfraError(f"could not supervise {str(self._folder)!r}: another supervisor does") from error
+        sweep(self._folder)
         sweep(self._groups)
         sweep(self._folder / "sockets")
         return self
@@ -96,7 +94,7 @@ class Supervisor:
             note = {
                 "process": process.name,
                 "slot": slot,
-                "release": release.name,
+                "release": name_of(release),
                 "port": port,
                 "made": time.time_ns(),
             }
@@ -110,7 +108,7 @@ class Supervisor:
             if private:
                 private.close()
         self._reached(Transition.GROUP_STARTED, name)
-        return Group(id=name, process=process.name, slot=slot, release=release.name, port=port)
+        return Group(id=name, process=process.name, slot=slot, release=name_of(release), port=port)
 
     def promote(self, group: Group) -> None:
         write_note(self._groups / group.id / "phase.json", {"phase": "serving"})
@@ -141,10 +139,10 @@ class Supervisor:
 
     def current(self) -> Release | None:
         note = read_note(self._folder / "current.json")
-        return Release.from_json(note) if note else None
+        return read_release(note) if note else None
 
     def set_current(self, release: Release) -> None:
-        write_note(self._folder / "current.json", release.to_json())
+        write_note(self._folder / "current.json", write_release(release))
         self._reached(Transition.RELEASE_CURRENT, release.commit)
 
     def boot(self, release: Release, process: ProcessType) -> None:
@@ -152,7 +150,10 @@ class Supervisor:
             return
         lines: list[str] = []
         env = self._environment(release, process, "boot")
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder, ProcessTree(folder=Path(folder)) as tree:
+        with (
+            tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as folder,
+            ProcessTree(folder=Path(folder)) as tree,
+        ):
             watch = Watch(seconds=BOOT_SECONDS)
             ended = tree.run(process.boot, cwd=release.folder, env=env, output=lines.append, watch=watch)
         if ended.cause != "exit" or ended.code != 0:
@@ -219,13 +220,11 @@ class Supervisor:
         return self._shared[name]
 
     def _bind(self, name: str) -> socket.socket:
-        address = self._addresses[name]
+        host, port = self._addresses[name]
         try:
-            return sockets.listen(address.host, address.port)
+            return sockets.listen(host, port)
         except OSError as error:
-            raise InfraError(
-                f"could not listen on '{address.host}:{address.port}' for {name!r}: {error.strerror}"
-            ) from error
+            raise InfraError(f"could not listen on '{host}:{port}' for {name!r}: {error.strerror}") from error
 
 
 def _tail(path: Path) -> str:

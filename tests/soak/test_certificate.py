@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from shipping.demo.load import Counted, Customers, Load
 from shipping.host.driver import Transition
-from shipping.host.group import Release
 from shipping.host.roll import Limits, Roller
-from shipping.host.supervisor import Address, Supervisor
+from shipping.host.rolls import Release
+from shipping.host.supervisor import Supervisor
 from shipping.records.process import ProcessType
 from shipping.serving import asgi
 from tests.shipping.host.hosts import free_port, until
@@ -71,6 +71,7 @@ class Ran:
     """What one server in one order went through."""
 
     replaced: int = 0
+    serving: int = 0
     broken: int = 0
     in_flight: int = 0
     drains: int = 0
@@ -98,24 +99,25 @@ def roll_on(folder: Path, load: Load, process: ProcessType, groups: int, port: i
     ran = Ran()
 
     def reached(transition: Transition, _what: str) -> None:
+        ran.serving += transition is Transition.GROUP_SERVING
         if transition is Transition.DRAIN_NOTED:
             ran.drains += 1
             ran.in_flight += load.mark()
 
     env = environment(folder)
-    address = {"web": Address(host="127.0.0.1", port=port)}
+    address = {"web": ("127.0.0.1", port)}
     number = 1
     while ran.replaced < groups:
         number += 1
         behaviour = broken[number // 5 % len(broken)] if number % 5 == 0 else "good"
         with Supervisor(folder / "run", addresses=address, env=env, reached=reached) as driver:
-            begun = time.monotonic()
+            begun, before = time.monotonic(), ran.serving
             ready = 4.0 if behaviour in {"unready", "wrong"} else 60.0
             limits = Limits(ready=ready)
             rolled = Roller(driver, limits=limits).roll(release(folder, number, behaviour, process))
         assert rolled.ok == (behaviour == "good"), rolled.why
         if rolled.ok:
-            ran.replaced += rolled.replaced
+            ran.replaced += ran.serving - before
             ran.rolls.append(time.monotonic() - begun)
         else:
             ran.broken += 1
@@ -158,7 +160,7 @@ def certify(folder: Path, server: str, order: Order, groups: int) -> dict[str, A
     process = ProcessType(
         name="web", command=COMMANDS[server], count=2, ready="/readyz", version="/version", drain=10, order=order
     )
-    address = {"web": Address(host="127.0.0.1", port=port)}
+    address = {"web": ("127.0.0.1", port)}
     try:
         with Supervisor(folder / "run", addresses=address, env=environment(folder)) as driver:
             first = Roller(driver).roll(release(folder, 1, "good", process))

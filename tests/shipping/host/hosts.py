@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipping.host.group import Release
-from shipping.host.roll import Limits, Rolled, Roller
-from shipping.host.supervisor import Address, Supervisor
+from shipping.host.group import write_release
+from shipping.host.roll import Limits, Roller
+from shipping.host.rolls import Release, Rolled
+from shipping.host.supervisor import Supervisor
 from shipping.records.process import ProcessType
 
 if TYPE_CHECKING:
@@ -58,18 +59,18 @@ class Host:
 
     def supervisor(self, reached: Reached | None = None) -> Supervisor:
         more = {} if reached is None else {"reached": reached}
-        addresses = {"web": Address(host="127.0.0.1", port=self.port)}
+        addresses = {"web": ("127.0.0.1", self.port)}
         return Supervisor(self.folder / "run", addresses=addresses, env={"PATH": "/usr/bin:/bin"}, **more)
 
-    def roll(self, release: Release, *, limits: Limits = LIMITS, go_on: Callable[[], bool] = lambda: True) -> Rolled:
+    def roll(self, release: Release, *, limits: Limits = LIMITS, wanted: Callable[[], bool] = lambda: True) -> Rolled:
         with self.supervisor() as driver:
-            return Roller(driver, limits=limits, go_on=go_on).roll(release)
+            return Roller(driver, limits=limits).roll(release, wanted=wanted)
 
     def roll_and_die(self, release: Release, transition: str, nth: int) -> int:
         """Roll in a process that kills itself when it reaches the transition for the nth time; return its exit status."""
         asked = {
             "host": [str(self.folder), self.port, self.order],
-            "release": release.to_json(),
+            "release": write_release(release),
             "at": [transition, nth],
         }
         module = "tests.shipping.host.rolling"

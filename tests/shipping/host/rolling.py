@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from shipping.host.group import Release
+from shipping.host.group import read_release
 from shipping.host.roll import Roller
 from tests.shipping.host.hosts import LIMITS, Host
 
@@ -25,7 +25,7 @@ def main(asked: str) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with Host(folder=Path(folder), port=port, order=order).supervisor(reached) as driver:
-        return 0 if Roller(driver, reached=reached, limits=LIMITS).roll(Release.from_json(given["release"])).ok else 1
+        return 0 if Roller(driver, reached=reached, limits=LIMITS).roll(read_release(given["release"])).ok else 1
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipping.host.group import Group, Release
+from shipping.host.group import Group
 from shipping.host.plan import Await, Drain, Finish, Forget, Start, next_step
+from shipping.host.rolls import Release
 from shipping.records.process import ProcessType
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ def run(wanted: Release, groups: list[Group]) -> list[str]:
         assert len(steps) < 200, "it does not come to an end"
         match step:
             case Start():
-                made = Group(id=f"new-{len(steps)}", process=step.process.name, slot=step.slot, release=wanted.name)
+                made = Group(
+                    id=f"new-{len(steps)}", process=step.process.name, slot=step.slot, release=str(wanted.folder)
+                )
                 groups.append(made)
             case Await():
                 groups[groups.index(step.group)] = replace(step.group, phase="serving")
             case Drain():
-                groups[groups.index(step.group)] = replace(step.group, phase="draining", successor=wanted.name)
+                groups[groups.index(step.group)] = replace(step.group, phase="draining", successor=str(wanted.folder))
             case Finish():
                 groups[groups.index(step.group)] = replace(step.group, alive=False)
             case Forget():
