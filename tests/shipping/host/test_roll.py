@@ -15,9 +15,10 @@ import pytest
 
 from shipping.host.driver import Transition
 from shipping.host.folders import read_note
-from shipping.host.roll import Limits
+from shipping.host.roll import Limits, Roller
+from shipping.host.rolls import Living
 from shipping.records.process import ProcessType
-from tests.shipping.host.hosts import Host, a_host, until
+from tests.shipping.host.hosts import LIMITS, Host, a_host, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,3 +222,25 @@ def test_a_command_that_is_not_there_is_refused_by_name(first: Host) -> None:
 
     assert "cannot start './no-such-program'" in rolled.why
     assert first.releases() == []
+
+
+def test_the_daemon_is_told_what_lives_what_is_whole_and_when_the_first_group_serves(first: Host) -> None:
+    """A release that drains lives without serving; one with a dead group is not whole."""
+    one, two = first.release("one"), first.release("two")
+    told: list[str] = []
+    with first.supervisor() as driver:
+        roller = Roller(driver, limits=LIMITS)
+        assert (roller.living(), roller.whole(one)) == ((), False)
+        roller.roll(one, serving=lambda: told.append("one"))
+        assert (roller.living(), roller.whole(one), roller.whole(two)) == (
+            (Living(folder=one.folder, serves=True),),
+            True,
+            False,
+        )
+        driver.drain(driver.groups()[0], "another")
+        driver.drain(driver.groups()[1], "another")
+        assert not roller.whole(one)
+        assert all(not living.serves for living in roller.living())
+        roller.roll(two, serving=lambda: told.append("two"))
+
+    assert told == ["one", "one", "two", "two"]
