@@ -22,6 +22,7 @@ FLOORS = {
     "shipping.launcher": 1,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
     "shipping.pipelines": 2,
+    "shipping.serving": 1,  # runs in applications, not in ship
     "shipping.lane": 2,
     "shipping.slug": 2,
     "shipping.host": 3,
@@ -41,7 +42,7 @@ ROOMS = {
     "pybuildkite": {"shipping.buildkite"},
     "moto": {"shipping.local"},
     "starlette": {"shipping.local"},
-    "uvicorn": {"shipping.local"},
+    "uvicorn": {"shipping.local", "shipping.serving"},
     "markdown_it": {"shipping.local"},
     "nh3": {"shipping.local"},
     "cryptography": {"shipping.signing"},
