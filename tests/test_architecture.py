@@ -25,6 +25,7 @@ FLOORS = {
     "shipping.fleet": 2,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
     "shipping.pipelines": 2,
+    "shipping.serving": 1,  # runs in applications, not in ship
     "shipping.slug": 2,
     "shipping.host": 3,
     "shipping.testrun": 3,
@@ -44,7 +45,7 @@ ROOMS = {
     "pybuildkite": {"shipping.buildkite"},
     "moto": {"shipping.local"},
     "starlette": {"shipping.local"},
-    "uvicorn": {"shipping.local"},
+    "uvicorn": {"shipping.local", "shipping.serving"},
     "markdown_it": {"shipping.local"},
     "nh3": {"shipping.local"},
     "cryptography": {"shipping.signing"},
