@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Section, command, where it lives, what it is for. Short helps stand here so that `ship --help` loads no group.
 COMMANDS = (
+    ("Engineers", "host", "shipping.cli.host:host", "Run a fleet's host."),
     (
         "Platform",
         "init",
