@@ -37,7 +37,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """``commits``: those that have a serving process here. ``whole``: what we remember is on disk and has all its groups."""
+    """``commits``: those that have a serving process here. ``whole``: what we remember is on disk, with all its groups."""
 
     commits: frozenset[str] = frozenset()
     whole: bool = True

@@ -19,6 +19,7 @@ from shipping.host.points import nowhere
 from shipping.host.reading import Reading
 from shipping.host.releases import Releases
 from shipping.host.reports import Reports
+from shipping.host.supervisor import Supervisor
 from shipping.s3 import connect
 from shipping.s3.patience import Patience
 from shipping.signing import Trusted
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 
 # A daemon asks again at its next turn: what does not answer now must not hold up what runs.
 PATIENCE = Patience(silence=10.0, pauses=(0.2, 0.4))
+PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where groups find their commands, unless the host's configuration says otherwise."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def serve(config: HostConfig, rolls: Rolls, *, say: Callable[[str], None], stop: Event, at: At = nowhere) -> None:
-    """Run the daemon until ``stop``. Processes that it started run on. Raises InfraError where another one runs here."""
-    with only_one(config.folder), _bucket(config) as bucket:
+    """Run the daemon until ``stop``. Processes that it started run on."""
+    with _bucket(config) as bucket:
         daemon = assemble(config, rolls, bucket, say=say, at=at)
         say(f"host {config.host} of {config.app} follows {config.environment} in bucket {bucket.name}")
         while not stop.is_set():
@@ -66,6 +69,11 @@ def assemble(config: HostConfig, rolls: Rolls, bucket: Bucket, *, say: Callable[
             at=at,
         )
     )
+
+
+def supervisor(config: HostConfig) -> Supervisor:
+    """Return the built-in driver of process groups, to be entered."""
+    return Supervisor(config.folder / "run", addresses=config.listen, env={"PATH": PATH, **config.env})
 
 
 @contextmanager

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pipeline_gen.clock import Clock
     from shipping.host.rolls import Release
     from shipping.local.objects import ObjectServer
     from shipping.records.lane import Lane, Pointer
@@ -108,7 +109,7 @@ class Machine:
     spread: float = 0.0
     boot: str = "boot-1"
     trusted: Trusted | None = None
-    clock: ManualClock = field(default_factory=ManualClock)
+    clock: Clock = field(default_factory=ManualClock)
     said: list[str] = field(default_factory=list)
     middle: Callable[[Release], None] = lambda _release: None
     at: At = nowhere
