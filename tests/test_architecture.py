@@ -20,9 +20,12 @@ FLOORS = {
     "shipping.adopt": 1,  # looks at files and writes files; knows the generator's rules of what a test is, and nobody above
     "shipping.processes": 1,
     "shipping.launcher": 1,
+    # A state machine over a store that is passed in; whoever counts or rolls by it stands above.
+    "shipping.lane": 1,
+    "shipping.fleet": 2,
     # What the app's pipelines must be at Buildkite: beside `slug`, above the client; jobs and doctors read it.
     "shipping.pipelines": 2,
-    "shipping.lane": 2,
+    "shipping.serving": 1,  # runs in applications, not in ship
     "shipping.slug": 2,
     "shipping.host": 3,
     "shipping.testrun": 3,
@@ -42,7 +45,7 @@ ROOMS = {
     "pybuildkite": {"shipping.buildkite"},
     "moto": {"shipping.local"},
     "starlette": {"shipping.local"},
-    "uvicorn": {"shipping.local"},
+    "uvicorn": {"shipping.local", "shipping.serving"},
     "markdown_it": {"shipping.local"},
     "nh3": {"shipping.local"},
     "cryptography": {"shipping.signing"},

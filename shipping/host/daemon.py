@@ -58,6 +58,7 @@ ACKED_AT: Mapping[State, Point] = {
     "complete": "complete-acked",
     "failed": "failed-acked",
 }
+LEAST = 0.01
 STEPS = 16
 """Actions in one turn. More would mean that they do not change what they are decided by."""
 
@@ -151,9 +152,9 @@ class Daemon:
         living = self._parts.rolls.living()
         known = [self._parts.releases.known(one.folder) for one in living if one.serves]
         runs = disk.memory.runs
-        whole = True
-        if runs is not None and runs.slug in disk.kept:
-            whole = self._parts.rolls.whole(self._parts.releases.release(runs.commit, runs.slug))
+        whole = runs is None or (
+            runs.slug in disk.kept and self._parts.rolls.whole(self._parts.releases.release(runs.commit, runs.slug))
+        )
         return Running(commits=frozenset(one[0] for one in known if one is not None), whole=whole)
 
     def _do(self, action: Action) -> bool:
@@ -327,7 +328,7 @@ class Daemon:
         """Return the seconds to wait: until the next poll, or until the moment this host waits for."""
         usual = self._parts.poll + self._parts.chance() * JITTER * self._parts.poll / POLL
         waits = [action.until - self._now for action in self._decided() if isinstance(action, Wait)]
-        return max(0.0, min([usual, *waits]))
+        return max(LEAST, min([usual, *waits]))
 
     @property
     def _now(self) -> float:

@@ -37,7 +37,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """``commits``: those that have a serving process here. ``whole``: what serves by our memory has all its groups."""
+    """``commits``: those that have a serving process here. ``whole``: what we remember is on disk, with all its groups."""
 
     commits: frozenset[str] = frozenset()
     whole: bool = True
@@ -156,8 +156,8 @@ def _at_once(memory: Memory, running: Running) -> bool:
 def otherwise(disk: Disk, running: Running, now: float) -> tuple[Action, ...]:
     """Return what to do where nothing is to be rolled, a lane that cannot be read included: mend, then fetch beforehand."""
     runs, slug = disk.memory.runs, disk.following
-    if runs is not None and not running.whole and runs.slug in disk.kept and disk.later.get(runs.slug, now) <= now:
-        return (Mend(runs=runs),)
+    if runs is not None and not running.whole and disk.later.get(runs.slug, now) <= now:
+        return (Mend(runs=runs),) if runs.slug in disk.kept else (Fetch(slug=runs.slug, pointer=None),)
     if slug is None or slug in disk.kept or disk.later.get(slug, now) > now:
         return ()
     return (Fetch(slug=slug, pointer=None),)

@@ -18,7 +18,8 @@ from pipeline_gen.errors import Refused
 from shipping.host.blobs import Blobs
 from shipping.host.points import nowhere
 from shipping.host.rolls import Release
-from shipping.records import process
+from shipping.records import signature
+from shipping.signing import verify
 from shipping.slug import fetch
 from shipping.slug.manifest import Manifest
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from shipping.host.blobs import Source
     from shipping.host.points import At
+    from shipping.records.process import ProcessType
+    from shipping.signing import Trusted
 
 _SLUG = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -35,14 +38,17 @@ MANIFEST, TREE, DURABLE = "manifest.json", "tree", "durable"
 
 
 class Releases:
-    """One host's. ``source`` is its bucket."""
+    """One host's. ``source`` is its bucket; ``trusted``: whose signatures are asked for, None: nobody's."""
 
-    def __init__(self, folder: Path, source: Source, *, app: str, at: At = nowhere) -> None:
+    def __init__(
+        self, folder: Path, source: Source, *, app: str, trusted: Trusted | None = None, at: At = nowhere
+    ) -> None:
         self._releases = folder / "releases"
         self._incoming = folder / "incoming"
         self._commits = folder / "commits"
         self._trash = folder / "trash"
         self._app = app
+        self._trusted = trusted
         self._at = at
         for each in (self._releases, self._incoming, self._commits, self._trash, folder / "blobs"):
             each.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -89,6 +95,7 @@ class Releases:
 
     def _fetch(self, slug: str) -> None:
         found = fetch.manifest(self._blobs, self._app, slug)
+        self._check_signature(found)
         self._blobs.admit(found, self._app)
         _processes(found)
         unfinished = self._incoming / slug
@@ -110,6 +117,21 @@ class Releases:
         unfinished.rename(self._releases / slug)
         self._at("release-kept")
         self._blobs.keep(found)
+
+    def _check_signature(self, found: Manifest) -> None:
+        """Raise Untrusted unless the manifest's very bytes are signed for main."""
+        stored = self._blobs.get(found.key)
+        if self._trusted is None or stored is None:
+            return
+        signed = self._blobs.get(signature.key(found.key))
+        verify(
+            stored.body,
+            None if signed is None else signed.body,
+            trusted=self._trusted,
+            app=self._app,
+            purposes=["main"],
+            what=f"the manifest of slug {found.slug[:12]!r}",
+        )
 
     def release(self, commit: str, slug: str) -> Release:
         """Return a kept release as it is rolled out. Raises Refused where it cannot be."""
@@ -157,16 +179,10 @@ class Releases:
         self._at("trashed")
 
 
-def _processes(found: Manifest) -> tuple[process.ProcessType, ...]:
-    try:
-        types = process.read(found.processes)
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refused(
-            f"cannot use slug {found.slug[:12]!r}: its processes are not readable ({type(error).__name__}: {error})"
-        ) from error
-    if not types:
+def _processes(found: Manifest) -> tuple[ProcessType, ...]:
+    if not found.process_types:
         raise Refused(
             f"cannot use slug {found.slug[:12]!r}: it names no processes",
-            hint="write 'processes' into .buildkite/shipping.yml",
+            hint="write 'processes' into .buildkite/shipping.yml, and build it again",
         )
-    return types
+    return found.process_types

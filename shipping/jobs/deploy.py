@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import UsageError
+from shipping.aws import ec2
 from shipping.jobs.planned import tell
 from shipping.lane.machine import Act
 from shipping.pipelines.deploy import APP, BUCKET, REGION, TRUSTED
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
 from shipping.release.commands import Shop
-from shipping.release.deploy import Deployed, Order, Skipped, Stopped, deploy
+from shipping.release.deploy import Deployed, Followed, Order, Skipped, Stopped, deploy
 from shipping.signing import Trusted
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ FAILED = 1
 
 
 def run(context: JobContext) -> int:
-    """Return 0 where the release is deployed, or the region is locked, or wants another one; 1 where the command failed."""
+    """Return 0 where the release is deployed, or the region is locked, or wants another one; 1 where the command failed, or too
+    many hosts did.
+    """
     app, region, name = _where(context)
     order = Order(app=app, region=region, commit=_commit(context), act=_act(context), trusted=_trusted(context))
     with (
@@ -43,7 +46,13 @@ def run(context: JobContext) -> int:
     said, style = describe(order, ending)
     context.say(said)
     tell(context, "annotate the build", lambda: context.agent.annotate(said, context="deploy", style=style))
-    return FAILED if isinstance(ending, Deployed) and ending.run.status != 0 else 0
+    return FAILED if _failed(ending) else 0
+
+
+def _failed(ending: Ending) -> bool:
+    if isinstance(ending, Followed):
+        return not ending.waited.ok
+    return isinstance(ending, Deployed) and ending.run.status != 0
 
 
 def describe(order: Order, ending: Ending) -> tuple[str, str]:
@@ -55,10 +64,15 @@ def describe(order: Order, ending: Ending) -> tuple[str, str]:
     if isinstance(ending, Skipped):
         return f"{what}: superseded: {ending.why}", "info"
     after = f"after {ending.previous[:12]}" if ending.previous else "the first release there"
+    still = f"{order.region} goes on wanting {order.commit[:12]} (token {ending.token})"
+    if isinstance(ending, Followed):
+        words = ending.waited.words()
+        if ending.waited.ok:
+            return f"{what}: {words} (token {ending.token}, {after})", "success"
+        return f"{what}: {words}; {still}: retry this job, or ship a newer release", "error"
     status = ending.run.status
     if status != 0:
         failed = f"{what}: the deploy command ended with status {status} after {ending.run.seconds:.1f} s"
-        still = f"{order.region} goes on wanting {order.commit[:12]} (token {ending.token})"
         return f"{failed}; {still}: retry this job, or ship a newer release", "error"
     return f"{what}: deployed in {ending.run.seconds:.1f} s (token {ending.token}, {after})", "success"
 
@@ -121,4 +135,5 @@ def _shop(context: JobContext, bucket: Bucket, tree: ProcessTree, unpacked: Path
         build=context.variable("BUILDKITE_BUILD_ID"),
         execute=execute,
         say=context.say,
+        tagged=ec2.connect,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline_gen.clock import Clock
     from pipeline_gen.ports import Store
+    from shipping.fleet.inventory import Inventory
     from shipping.processes import Ended
     from shipping.records.lane import Token
 
@@ -28,7 +29,8 @@ FLOOR = "SHIP_FLOOR"
 class Shop:
     """Where commands run: the unpacked ``slug``, a ``folder`` beside it, and the job's seams to the world.
 
-    ``execute`` runs an argv in a folder with variables added to the job's own, and kills it with the job.
+    ``execute`` runs an argv in a folder with variables added to the job's own, and kills it with the job. ``tagged`` opens the
+    inventory of the hosts that have a tag's key and value.
     """
 
     slug: Path
@@ -38,6 +40,7 @@ class Shop:
     build: str
     execute: Callable[[Sequence[str], Path, Mapping[str, str]], Ended]
     say: Callable[[str], None]
+    tagged: Callable[[str, str], Inventory]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

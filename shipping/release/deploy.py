@@ -1,4 +1,4 @@
-"""The one decision of a deploy: locked, superseded, evidence, `before`, flip, and then the team's own command.
+"""The one decision of a deploy: locked, superseded, evidence, `before`, flip, then the team's own command or a wait for hosts.
 
 Nothing of it is held between the steps: whoever is killed anywhere and tried again under the same act comes to the same end.
 The flip is one conditional write; a retry finds its own by the act's id, and goes on only as long as the lane wants it.
@@ -9,21 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline_gen.config import from_resolved
+from pipeline_gen.config import Deploy, Fleet, from_resolved
 from pipeline_gen.errors import Refused, UsageError
+from shipping.fleet.waiting import Wait
 from shipping.lane import keys, machine
 from shipping.lane.ledger import Change, Ledger
 from shipping.lane.machine import BelowFloor, Locked, Superseded, Wanted
 from shipping.records.history import Entry
 from shipping.records.lane import Lane, Token
-from shipping.release import commands, evidence
+from shipping.release import commands, evidence, fleets
 from shipping.slug.fetch import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline_gen.config import Config, Deploy
+    from pipeline_gen.config import Config
+    from shipping.fleet.waiting import Waited
     from shipping.lane.machine import Act, Refusal
     from shipping.records.clearance import Clearance
     from shipping.records.lane import Lock, Transition
@@ -67,7 +69,16 @@ class Deployed:
     run: Run
 
 
-Ending = Stopped | Skipped | Deployed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """The lane wants the release, and its hosts were waited for."""
+
+    token: Token
+    previous: str
+    waited: Waited
+
+
+Ending = Stopped | Skipped | Deployed | Followed
 
 
 def deploy(order: Order, bucket: Bucket, folder: Path, shop: Callable[[Path], Shop]) -> Ending:
@@ -93,30 +104,51 @@ def deploy(order: Order, bucket: Bucket, folder: Path, shop: Callable[[Path], Sh
 
 
 def _act(
-    order: Order, ledger: Ledger, cleared: Clearance, config: Config, how: Deploy, shop: Shop, bucket: Bucket
+    order: Order, ledger: Ledger, cleared: Clearance, config: Config, how: Deploy | Fleet, shop: Shop, bucket: Bucket
 ) -> Ending:
     given = commands.Given(app=order.app, slug=cleared.slug, commit=order.commit, region=order.region)
     # Each region's data are its own.
     floor = commands.prepare(shop, config.release.before, given, data_region=order.region)
-    changed = ledger.change(order.act, lambda lane: _flip(lane, cleared, order.act, floor=floor))
+    hosts = fleets.counted(how, order.region, shop.tagged) if isinstance(how, Fleet) else fleets.NOBODY
+    changed = ledger.change(order.act, lambda lane: _flip(lane, cleared, order.act, floor=floor), hosts=hosts or None)
     if not isinstance(changed, Change):
         return _refused(changed, order)
     if not _still(changed.lane, changed.transition):
         return _overtaken(changed.lane)
-    previous = _previous(bucket, order, changed)
-    run = commands.deploy(shop, how.command, _with(given, previous), token=changed.transition.token)
-    return Deployed(token=changed.transition.token, previous=previous, run=run)
+    token, previous = changed.transition.token, _previous(bucket, order, changed)
+    if isinstance(how, Deploy):
+        run = commands.deploy(shop, how.command, _with(given, previous), token=token)
+        return Deployed(token=token, previous=previous, run=run)
+    waited = _follow(order, how, shop, bucket, token=token, hosts=hosts)
+    now = ledger.read()
+    if not _still(now, changed.transition):
+        return _overtaken(now)
+    return Followed(token=token, previous=previous, waited=waited)
 
 
-def _how(config: Config, order: Order) -> Deploy:
+def _follow(order: Order, fleet: Fleet, shop: Shop, bucket: Bucket, *, token: Token, hosts: tuple[str, ...]) -> Waited:
+    wait = Wait(
+        app=order.app,
+        environment=order.region,
+        token=token,
+        hosts=hosts,
+        spread=fleet.spread,
+        limit=fleet.failed_hosts,
+    )
+    return fleets.follow(fleet, wait, bucket, tagged=shop.tagged, clock=shop.clock, say=shop.say)
+
+
+def _how(config: Config, order: Order) -> Deploy | Fleet:
+    """Return the region's one way of deploying: the team's own, or our hosts."""
     region = config.region(order.region)
-    if region is None or region.deploy is None:
+    how = None if region is None else region.deploy or region.fleet
+    if how is None:
         raise UsageError(
-            f"cannot deploy {order.commit[:12]!r} to {order.region!r}: its configuration has no"
-            f" regions/{order.region}/deploy",
-            hint="deploy a commit whose .buildkite/shipping.yml has it",
+            f"cannot deploy {order.commit[:12]!r} to {order.region!r}: its configuration has neither"
+            f" regions/{order.region}/deploy nor regions/{order.region}/fleet",
+            hint="deploy a commit whose .buildkite/shipping.yml has one of them",
         )
-    return region.deploy
+    return how
 
 
 def _with(given: Given, previous: str) -> Given:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.clock import ManualClock, rfc3339
 from pipeline_gen.config import parse, resolved
 from pipeline_gen.wire import canonical
+from shipping.fleet.inventory import Listed
 from shipping.lane.ledger import Ledger
 from shipping.lane.machine import Act
 from shipping.processes import ProcessTree
@@ -20,7 +21,7 @@ from shipping.release.deploy import Ending, Order, deploy
 from tests.shipping.slug import shop as slugs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipeline_gen.config import Config
@@ -44,7 +45,9 @@ exit "${BEFORE_STATUS:-0}"
 
 @dataclass(kw_only=True)
 class Scene:
-    """``log`` is what the commands wrote down, ``env`` what they are given besides."""
+    """``log`` is what the commands wrote down, ``env`` what they are given besides; ``in_service`` are the hosts
+    with any tag; ``told`` is called with each line.
+    """
 
     shop: slugs.Shop
     folder: Path
@@ -53,6 +56,8 @@ class Scene:
     said: list[str] = field(default_factory=list)
     clock: ManualClock = field(default_factory=ManualClock)
     attempts: int = 0
+    in_service: tuple[str, ...] = ()
+    told: Callable[[str], None] = lambda _line: None
     signer: Signer | None = None
     trusted: Trusted | None = None
 
@@ -111,6 +116,10 @@ class Scene:
                 lambda unpacked: self._place(tree, unpacked, folder, bucket),
             )
 
+    def _say(self, line: str) -> None:
+        self.said.append(line)
+        self.told(line)
+
     def _place(self, tree: ProcessTree, unpacked: Path, folder: Path, bucket: Bucket | None) -> Shop:
         env = {"PATH": os.environ["PATH"], "LOG": str(self.folder / "log"), **self.env}
         return Shop(
@@ -120,7 +129,8 @@ class Scene:
             clock=self.clock,
             build="b1",
             execute=lambda argv, cwd, more: tree.run(argv, cwd=cwd, env={**env, **more}, output=self.said.append),
-            say=self.said.append,
+            say=self._say,
+            tagged=lambda _key, _value: Listed(names=self.in_service),
         )
 
 

@@ -120,7 +120,7 @@ def test_evidence_is_demanded_whatever_the_build_says(scene: Scene) -> None:
     config = resolved(configured())
     config["regions"] = config["regions"][1:]
     put(scene, 4, str(released(scene.home, APP, commit(4))), config)
-    with pytest.raises(UsageError, match="its configuration has no regions/us/deploy"):
+    with pytest.raises(UsageError, match="its configuration has neither regions/us/deploy nor regions/us/fleet"):
         scene.deploy(4)
     assert (scene.log, scene.ledger().read().pointer) == ([], None)
 
