@@ -47,7 +47,7 @@ soak: $(READY) ## Long runs of faults, by hand
 	$(BIN)/python -m pytest -q -s tests/soak
 
 bench: $(READY) ## Figures beside their peers
-	@for bench in makespan shard_cost slug preview mutants control_plane; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
+	@for bench in makespan shard_cost slug signing preview mutants control_plane; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
 
 check: $(STAMP) ## Format, lint, types, shellcheck, architecture
 	$(BIN)/ruff format --check --quiet .

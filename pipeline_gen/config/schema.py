@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
 
 from pipeline_gen.config import values
 from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
-from pipeline_gen.config.fleet import FailedHosts, Fleet, parse_fleet
-from pipeline_gen.config.keys import Keys, PublicKeys, parse_keys
+from pipeline_gen.config.fleet import Fleet, parse_fleet
+from pipeline_gen.config.keys import Keys, parse_keys
 from pipeline_gen.config.plugins import Plugins, parse_plugins
 from pipeline_gen.config.processes import Process, parse_process
+from pipeline_gen.config.release import Deploy, Release, parse_deploy, parse_release
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pipeline_gen.errors import Fault
 
@@ -24,6 +24,7 @@ Selection = Literal["off", "shadow", "on"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
 DEFAULT_PLUGINS = Plugins()
+NO_RELEASE = Release()
 DEFAULT_TARGET = 180.0
 DEFAULT_HANG = 300.0
 
@@ -78,11 +79,21 @@ class Slug:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A region, the bucket that its deploys read, and the hosts that our daemon runs there (None: there are none)."""
+    """A region and the bucket that its deploys read. With neither ``deploy`` nor ``fleet`` the slug is brought there, and that
+    is all.
+
+    ``fleet`` are the hosts that our daemon runs there, ``deploy`` the team's own way; never both.
+    """
 
     name: str
     bucket: str
     fleet: Fleet | None = None
+    deploy: Deploy | None = None
+
+    @property
+    def deploys(self) -> bool:
+        """True where releases are told to run."""
+        return self.deploy is not None or self.fleet is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +110,19 @@ class Config:
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
     processes: tuple[Process, ...] = ()
+    release: Release = NO_RELEASE
     regions: tuple[Region, ...] = ()
 
     def suite(self, name: str) -> Suite | None:
         return next((suite for suite in self.suites if suite.name == name), None)
+
+    def region(self, name: str) -> Region | None:
+        return next((region for region in self.regions if region.name == name), None)
+
+    @property
+    def deploying(self) -> tuple[Region, ...]:
+        """Return the regions that releases are deployed to."""
+        return tuple(region for region in self.regions if region.deploys)
 
     @property
     def slug_buckets(self) -> tuple[str, ...]:
@@ -111,56 +131,10 @@ class Config:
         return tuple(dict.fromkeys(bucket for bucket in named if bucket))
 
 
-def resolved(config: Config) -> dict[str, Any]:
-    """Return the configuration with its defaults filled in, as plain data for a record."""
-    data: dict[str, Any] = json.loads(json.dumps(asdict(config)))
-    return data
-
-
-def from_resolved(data: Mapping[str, Any]) -> Config:
-    """Rebuild a configuration from a record. Unlike `parse`, keys of a newer version are ignored: it is wire data."""
-    slug = data.get("slug")
-    return Config(
-        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "processes", "regions")),
-        plugins=Plugins(**_known(Plugins, data["plugins"])),
-        buildkite=Buildkite(**_known(Buildkite, data["buildkite"])),
-        suites=tuple(
-            Suite(**_known(Suite, suite, but=("shards",)), shards=ShardLimits(**_known(ShardLimits, suite["shards"])))
-            for suite in data["suites"]
-        ),
-        slug=None if slug is None else _resolved_slug(slug),
-        processes=tuple(Process(**_known(Process, process)) for process in data.get("processes", ())),
-        regions=tuple(
-            Region(**_known(Region, region, but=("fleet",)), fleet=_resolved_fleet(region.get("fleet")))
-            for region in data["regions"]
-        ),
-    )
-
-
-def _resolved_slug(data: Mapping[str, Any]) -> Slug:
-    layers, keys = tuple(Layer(**_known(Layer, layer)) for layer in data["layers"]), data.get("keys")
-    if keys is None:
-        return Slug(layers=layers)
-    public = PublicKeys(**_known(PublicKeys, keys["public"]))
-    return Slug(layers=layers, keys=Keys(**_known(Keys, keys, but=("public",)), public=public))
-
-
-def _resolved_fleet(data: Mapping[str, Any] | None) -> Fleet | None:
-    if data is None:
-        return None
-    failed = FailedHosts(**_known(FailedHosts, data["failed_hosts"]))
-    return Fleet(**_known(Fleet, data, but=("failed_hosts",)), failed_hosts=failed)
-
-
-def _known(kind: type[Any], data: Mapping[str, Any], *, but: tuple[str, ...] = ()) -> dict[str, Any]:
-    names = [field.name for field in fields(kind) if field.name in data and field.name not in but]
-    return {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
-
-
 def parse(data: object, faults: list[Fault]) -> Config:
     """Read the whole document; what does not fit is appended to ``faults``, and the result is then not to be used."""
     top = Section(data, "", faults)
-    top.later("release", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
+    top.later("gates", "preprod", "heartbeats", "pager", "announce", "flags")
     config = Config(
         app=top.required("app", values.name, "app"),
         main_branch=top.optional("main_branch", values.text, "main"),
@@ -172,6 +146,7 @@ def parse(data: object, faults: list[Fault]) -> Config:
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
         processes=tuple(parse_process(name, section) for name, section in top.named("processes")),
+        release=parse_release(top.section("release")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
     )
     top.close()
@@ -241,9 +216,10 @@ def _region(name: str, section: Section) -> Region:
         name=_checked_name(name, section),
         bucket=section.required("bucket", values.bucket, ""),
         fleet=parse_fleet(section),
+        deploy=parse_deploy(section.section("deploy")),
     )
-    section.later("deploy", "approval")
-    if region.fleet is not None and "deploy" in section.data:
+    section.later("approval")
+    if "fleet" in section.data and "deploy" in section.data:
         section.fault("fleet", section.data["fleet"], "one of fleet and deploy: our daemon, or a command of your own")
     section.close()
     return region
@@ -269,13 +245,14 @@ def _rules(config: Config, top: Section) -> None:
     _once([suite.name for suite in config.suites], "suites", top)
     if config.slug is not None and config.bucket is None:
         top.fault("bucket", None, "a bucket: slug needs one to publish to")
-    if config.processes and config.slug is None:
-        top.fault("processes", list(top.data["processes"]), "nothing without 'slug': they run what is in it")
     for region in config.regions:
         if region.fleet is not None and not config.processes:
-            top.fault(
-                f"regions/{region.name}/fleet", top.data["regions"][region.name]["fleet"], "nothing without 'processes'"
-            )
+            written = top.data["regions"][region.name]["fleet"]
+            top.fault(f"regions/{region.name}/fleet", written, "nothing without 'processes'")
+        if region.deploy is not None and config.slug is None:
+            top.fault(f"regions/{region.name}/deploy", "no slug", "a section slug: what is deployed is the slug")
+    if config.processes and config.slug is None:
+        top.fault("processes", list(top.data["processes"]), "nothing without 'slug': they run what is in it")
     if not config.suites and config.slug is None:
         top.fault("suites", top.data.get("suites"), "at least one suite, or a slug")
 

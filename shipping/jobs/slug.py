@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline_gen.errors import InfraError, Refused, UsageError
 from pipeline_gen.git import Git
 from pipeline_gen.plan import config_of
+from shipping.jobs import keys
 from shipping.jobs.planned import planned, tell
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
 from shipping.slug.assembly import assemble
@@ -30,6 +31,8 @@ def run(context: JobContext) -> int:
     if config.slug is None:
         raise UsageError("cannot build a slug: the plan's configuration has no 'slug'")
     dirty = _state(context, plan)
+    # Before anything is built: a key that cannot be used is told in the first second, not after minutes.
+    signer = keys.signer(config, "main" if plan.main else "pr")
     buckets = [context.bucket(name) for name in config.slug_buckets]
     with (
         exit_on_sigterm(),
@@ -45,6 +48,8 @@ def run(context: JobContext) -> int:
             clock=context.clock,
             say=context.say,
             run=partial(_command, context, tree),
+            signer=signer,
+            trusted=keys.trusted(config),
         )
         done = assemble(shop, config.slug.layers, buckets, commit=plan.commit, processes=config.processes)
     context.say(summary(done))

@@ -7,4 +7,7 @@
 - `ack`, `beacon`: what a host says of a token, and of itself
 - `process`: what hosts run of a slug
 - `signature`: who says that a manifest or a clearance is to be trusted, and for what
+- `clearance`: that a release may run in production
+- `outcome`: how a release ended: cleared, or rejected and why
+- `run`: what a team's own command did
 """

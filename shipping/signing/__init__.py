@@ -12,6 +12,6 @@ This room imports the standard library and `cryptography`: hosts verify with it.
 from shipping.signing.public import PublicKey
 from shipping.signing.signer import PrivateKey, Signer
 from shipping.signing.trust import Trusted
-from shipping.signing.verify import Untrusted, verify
+from shipping.signing.verify import Untrusted, beside, verify
 
-__all__ = ["PrivateKey", "PublicKey", "Signer", "Trusted", "Untrusted", "verify"]
+__all__ = ["PrivateKey", "PublicKey", "Signer", "Trusted", "Untrusted", "beside", "verify"]

@@ -39,7 +39,7 @@ class FileKey:
         except OSError as error:
             raise UsageError(
                 f"cannot read the private key {str(path)!r}: {error.strerror}",
-                hint=f"ship slug keygen --for main file:{path}   # makes one, where it is to lie",
+                hint=f"ship slug keygen file:{path} --for main   # makes one",
             ) from error
         if stat.S_IMODE(mode) & 0o077:
             raise Refused(
@@ -72,7 +72,7 @@ class FileKey:
         except FileExistsError as error:
             raise Refused(
                 f"cannot make the private key {str(path)!r}: the file is there already",
-                hint=f"ship slug keygen --existing file:{path}   # prints its public key",
+                hint=f"ship slug keygen file:{path} --existing --for main   # prints its public key",
             ) from error
         except OSError as error:
             raise UsageError(f"cannot make the private key {str(path)!r}: {error.strerror}") from error

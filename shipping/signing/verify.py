@@ -1,16 +1,17 @@
-"""Refuses what is not signed as it must be, and says why. A function of the bytes and the keys: nothing is read here."""
+"""Refuses what is not signed as it must be, and says why: `verify` is a function of bytes and keys, `beside` reads first."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline_gen.errors import Refused
-from shipping.records.signature import Signed, Statement
+from shipping.records.signature import Signed, Statement, key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline_gen.ports import Stored
     from shipping.records.signature import Purpose
     from shipping.signing.trust import Trusted
 
@@ -51,6 +52,29 @@ def verify(
     return said
 
 
+class Reads(Protocol):
+    """Where the signature lies."""
+
+    def get(self, key: str) -> Stored | None: ...
+
+
+def beside(
+    store: Reads,
+    signed: str,
+    body: bytes,
+    *,
+    trusted: Trusted,
+    app: str,
+    purposes: Sequence[Purpose],
+    commit: str | None = None,
+    what: str,
+) -> Statement:
+    """Verify ``body``, which was read under the key ``signed``, by the signature that lies beside it."""
+    found = store.get(key(signed))
+    signature = None if found is None else found.body
+    return verify(body, signature, trusted=trusted, app=app, purposes=purposes, commit=commit, what=what)
+
+
 def _decoded(signature: bytes, what: str) -> tuple[Signed, Statement]:
     try:
         signed = Signed.decode(signature, what=f"the signature of {what}")
@@ -66,11 +90,11 @@ def _by_a_trusted_key(signed: Signed, purpose: Purpose, trusted: Trusted, what: 
         raise Untrusted(f"cannot trust {what}: no public key is known for {purpose!r}")
     wrong: list[str] = []
     for one in signed.signatures:
-        key = keys.get(one.key)
-        if key is None:
+        public = keys.get(one.key)
+        if public is None:
             other = trusted.purpose(one.key)
             wrong.append(f"the key {one.key!r} is {'not trusted' if other is None else f'for {other!r}'}")
-        elif key.verifies(signed.message, one.value):
+        elif public.verifies(signed.message, one.value):
             return
         else:
             wrong.append(f"the signature by key {one.key!r} is wrong")

@@ -8,19 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline_gen.errors import InfraError, Refused, UsageError
+from shipping import signing
 from shipping.slug import keys, zstd
 from shipping.slug.manifest import Manifest, admit
 from shipping.slug.unpack import Damaged, Source, link, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pipeline_gen.ports import Stored
+    from shipping.signing import Trusted
     from shipping.slug.keys import Domain
     from shipping.slug.manifest import Layer
 
 AT_ONCE = 4
+# What may be used for what: main's slugs are good for everything.
+_FOR: Mapping[Domain, tuple[Domain, ...]] = {"main": ("main",), "pr": ("pr", "main")}
 
 
 class Blobs(Protocol):
@@ -38,25 +42,50 @@ class NoRoom(InfraError):
     """This machine's disk cannot take the slug; the bucket is not to blame."""
 
 
-def manifest(bucket: Blobs, app: str, slug: str) -> Manifest:
-    """Read a slug's manifest. Raises Refused where it is missing or not that slug's."""
-    stored = bucket.get(keys.manifest(app, slug))
+def manifest(bucket: Blobs, app: str, slug: str, *, purpose: Domain = "pr", trusted: Trusted | None = None) -> Manifest:
+    """Read a slug's manifest; it is for ``purpose``, and signed for it where anybody is ``trusted``.
+
+    Raises Refused where it is missing or not that slug's, where a pull request built what main wants, and Untrusted.
+    """
+    key = keys.manifest(app, slug)
+    stored = bucket.get(key)
     if stored is None:
         raise Refused(f"cannot find slug {slug[:12]!r} of {app!r} in bucket {bucket.name!r}: it has no manifest there")
-    return Manifest.decode(stored.body, app=app, slug=slug, where=f"bucket {bucket.name!r}")
+    said = None
+    if trusted is not None:
+        # Before a word of it is read: what is not signed is only bytes.
+        what = f"the manifest of slug {slug[:12]!r} in bucket {bucket.name!r}"
+        said = signing.beside(bucket, key, stored.body, trusted=trusted, app=app, purposes=_FOR[purpose], what=what)
+    found = Manifest.decode(stored.body, app=app, slug=slug, where=f"bucket {bucket.name!r}")
+    if purpose == "main" and found.domain != "main":
+        raise Refused(f"cannot use slug {slug[:12]!r} for 'main': it was built for {found.domain!r}")
+    if said is not None and (said.purpose, said.commit) != (found.domain, found.commit):
+        raise signing.Untrusted(
+            f"cannot trust slug {slug[:12]!r} in bucket {bucket.name!r}: it was built for {found.domain!r} of commit "
+            f"{found.commit[:12]!r}, and signed for {said.purpose!r} of {said.commit[:12]!r}"
+        )
+    return found
 
 
-def fetch(bucket: Blobs, app: str, slug: str, destination: Path, *, purpose: Domain = "pr") -> Manifest:
+def fetch(
+    bucket: Blobs,
+    app: str,
+    slug: str,
+    destination: Path,
+    *,
+    purpose: Domain = "pr",
+    trusted: Trusted | None = None,
+) -> Manifest:
     """Unpack a slug into a folder that does not exist yet. ``purpose`` main: a slug built by a pull request is refused.
+
+    Where anybody is ``trusted``, its manifest must be signed for the purpose, before a byte of it is fetched.
 
     Works in `DESTINATION.tmp` and renames it, so that the folder is complete or not there. Raises Refused by name on whatever
     does not match, InfraError where the disk is too small.
     """
     if destination.exists():
         raise UsageError(f"cannot fetch into {str(destination)!r}: it is there already", hint="name a new folder")
-    found = manifest(bucket, app, slug)
-    if purpose == "main" and found.domain != "main":
-        raise Refused(f"cannot use slug {slug[:12]!r} for 'main': it was built for {found.domain!r}")
+    found = manifest(bucket, app, slug, purpose=purpose, trusted=trusted)
     unfinished = destination.with_name(f"{destination.name}.tmp")
     try:
         _emptied(unfinished)
