@@ -14,6 +14,7 @@ import fcntl
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
 import time
@@ -31,6 +32,7 @@ LOCK, KEEPER, ENDED, LOG = "lock", "keeper.json", "ended.json", "output.log"
 FIRST = 3  # of the sockets that are handed to a command, by systemd's convention
 ABOVE = 10
 LOOK_SECONDS = 0.5
+LOG_BYTES = 16 * 1024 * 1024  # twice that, with the part before: a group that lives for weeks must not fill the disk
 
 
 class GroupKeeper(keeper.Keeper):
@@ -101,6 +103,7 @@ class GroupKeeper(keeper.Keeper):
             if self.door is not None and self.door.fileno() in readable:
                 self._answer()
             self._obey()
+            self._bound_log()
             if (self.pid is not None and self.code is not None) or self.killed:
                 break
         self._kill_all()
@@ -120,6 +123,13 @@ class GroupKeeper(keeper.Keeper):
     def _ask_to_finish(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself between the look and the signal
             os.kill(pid, signal.SIGTERM)
+
+    def _bound_log(self) -> None:
+        log = self.folder / LOG
+        with contextlib.suppress(OSError):  # a full disk is not the group's fault
+            if log.stat().st_size > LOG_BYTES:
+                shutil.copyfile(log, log.with_suffix(".1.log"))
+                os.truncate(log, 0)  # its writers append
 
     def _answer(self) -> None:
         if self.door is not None and self.shared is not None:

@@ -28,10 +28,17 @@ LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds: until a group must be ready; that a type without ``ready`` must live to count as ready."""
+    """Seconds: until a group must be ready; that a type without ``ready`` must live to count as ready; between two questions
+    whether the release is still wanted, while a group or a drain is waited for.
+    """
 
     ready: float = 60.0
     settle: float = 1.0
+    ask: float = 2.0
+
+
+class _Unwanted(Exception):
+    """Something else is wanted by now."""
 
 
 def _nothing_more() -> None:
@@ -67,14 +74,18 @@ class Roller:
     ) -> Rolled:
         """Return when all groups are this release's, or none is: then those of the current release serve as before.
 
-        ``serving`` is called when a group of it serves; ``wanted`` is asked before each start: a newer pointer, a lock or a
-        halt ends the roll between two groups. Raises InfraError where the host stands in the way (its port is taken).
+        ``serving`` is called when a group of it serves; ``wanted`` is asked before each group is replaced, and while one is
+        waited for: a newer pointer ends the roll, what it left is the next one's to clear away.
+        Raises InfraError where the host stands in the way (its port is taken).
         """
         before = self._driver.current()
-        attempt = _Attempt(self._driver, release, reached=self._reached, limits=self._limits, serving=serving)
+        attempt = _Attempt(
+            self._driver, release, reached=self._reached, limits=self._limits, serving=serving, wanted=wanted
+        )
         try:
-            if not attempt.run(wanted):
-                return Rolled(ok=False, why="a newer one is wanted", superseded=True)
+            attempt.run()
+        except _Unwanted:
+            return Rolled(ok=False, why="something else is wanted by now", superseded=True)
         except Refused as error:
             attempt.give_up()
             return Rolled(ok=False, why=str(error) + self._put_back(before, release))
@@ -89,7 +100,7 @@ class Roller:
         wanted = before or _nothing(failed.folder)
         attempt = _Attempt(self._driver, wanted, reached=self._reached, limits=self._limits, boot=False)
         try:
-            attempt.run(_always)
+            attempt.run()
         except Refused as error:
             attempt.give_up()
             return f"\nand could not put {wanted.commit!r} back: {error}"
@@ -111,6 +122,7 @@ class _Attempt:
         reached: Reached,
         limits: Limits,
         serving: Callable[[], None] = _nothing_more,
+        wanted: Callable[[], bool] = _always,
         boot: bool = True,
     ) -> None:
         self._driver = driver
@@ -118,31 +130,30 @@ class _Attempt:
         self._reached = reached
         self._limits = limits
         self._serving = serving
+        self._wanted = wanted
+        self._emptied: set[tuple[str, int]] = set()
         self._unbooted = {one.name for one in release.processes} if boot else set()
         self._started: set[str] = set()
 
-    def run(self, wanted: Callable[[], bool]) -> bool:
-        """Take steps until none is due. False: it is not wanted any more. Raises Refused where the release cannot serve."""
-        if any(
-            one.release == name_of(self._release) and one.phase == "serving" and one.alive
-            for one in self._driver.groups()
-        ):
+    def run(self) -> None:
+        """Take steps until none is due. Raises Refused where the release cannot serve, _Unwanted where it need not any more."""
+        if any(one.alive and self._serves(one) for one in self._driver.groups()):
             self._serving()
         while (step := next_step(self._release, self._driver.groups())) is not None:
             match step:
-                case Start() if not wanted():
-                    return False
                 case Start():
                     self._start(step)
                 case Await():
                     self._await(step.group)
                 case Drain():
-                    self._driver.drain(step.group, name_of(self._release))
+                    self._drain(step.group)
                 case Finish():
                     self._finish(step.group)
                 case Forget():
                     self._forget(step.group)
-        return True
+
+    def _serves(self, group: Group) -> bool:
+        return group.phase == "serving" and group.release == name_of(self._release)
 
     def give_up(self) -> None:
         """Drain what this run left starting: it may have taken requests."""
@@ -150,21 +161,35 @@ class _Attempt:
             if group.phase == "starting" and group.release == name_of(self._release) and group.alive:
                 self._driver.drain(group, "nothing")
 
+    def _ask(self) -> None:
+        if not self._wanted():
+            raise _Unwanted
+
     def _start(self, step: Start) -> None:
+        if (step.process.name, step.slot) not in self._emptied:  # what we emptied we fill
+            self._ask()
         if step.process.name in self._unbooted:
             for process in self._release.processes:
                 self._driver.boot(self._release, process)
             self._unbooted.clear()
         self._started.add(self._driver.start(self._release, step.process, step.slot).id)
 
+    def _drain(self, group: Group) -> None:
+        if group.phase == "serving" and not any(
+            one.place == group.place and self._serves(one) for one in self._driver.groups()
+        ):
+            self._ask()
+            self._emptied.add(group.place)
+        self._driver.drain(group, name_of(self._release))
+
     def _await(self, group: Group) -> None:
-        begun = time.monotonic()
+        begun = asked = time.monotonic()
         while (why := self._not_ready(group, time.monotonic() - begun)) is not None:
             if not self._alive(group):
                 raise Refused(self._told(group, f"ended before it was ready ({self._driver.ended(group)})"))
             if time.monotonic() - begun > self._limits.ready:
                 raise Refused(self._told(group, f"was not ready after {self._limits.ready:g} s: {why}"))
-            time.sleep(LOOK_SECONDS)
+            asked = self._pause(asked)
         self._reached(Transition.GROUP_READY, group.id)
         self._driver.promote(group)
         self._serving()
@@ -177,8 +202,17 @@ class _Attempt:
 
     def _finish(self, group: Group) -> None:
         self._driver.drain(group, name_of(self._release))  # whoever noted it may have been killed before telling it
+        asked = time.monotonic()
         while self._alive(group):
-            time.sleep(LOOK_SECONDS)
+            asked = self._pause(asked)
+
+    def _pause(self, asked: float) -> float:
+        """Wait a moment; ask whether the release is wanted where that was long ago. Returns when it was asked."""
+        time.sleep(LOOK_SECONDS)
+        if time.monotonic() - asked < self._limits.ask:
+            return asked
+        self._ask()
+        return time.monotonic()
 
     def _forget(self, group: Group) -> None:
         if group.id in self._started and group.phase != "draining":

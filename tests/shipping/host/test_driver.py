@@ -91,6 +91,21 @@ def test_the_end_of_what_a_group_printed_is_kept(host: Host, driver: Driver) -> 
     assert driver.tail(group) == "out\nand error"
 
 
+def test_a_log_without_end_keeps_its_end(host: Host, driver: Driver) -> None:
+    """What a group prints is bounded on disk; its last words are there."""
+    program = (
+        "import time\nfor _ in range(40): print('x' * 2**20, flush=True)\ntime.sleep(1.5); print('last', flush=True)"
+    )
+    group = driver.start(*worker(host, program), 0)
+
+    until(lambda: not only(driver).alive)
+
+    logs = {one.name: one.stat().st_size for one in (host.folder / "run" / "groups" / group.id).glob("*.log")}
+    assert logs.keys() == {"output.log", "output.1.log"}
+    assert logs["output.log"] < 2**20
+    assert driver.tail(group).endswith("last")
+
+
 def test_nothing_of_our_own_environment_reaches_a_group(host: Host, driver: Driver) -> None:
     """It gets what the host's configuration gives, and what we say of the release."""
     group = driver.start(*worker(host, "import os; print(sorted(os.environ))"), 0)

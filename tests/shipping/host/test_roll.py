@@ -59,10 +59,11 @@ def asking(host: Host, answers: list[str]) -> Iterator[None]:
 
     def run() -> None:
         while not end.is_set():
+            begun = time.monotonic()
             try:
                 answers.append(ask(host, "/slow/0.05"))
             except (OSError, http.client.HTTPException) as error:
-                answers.append(repr(error))
+                answers.append(f"{error!r} after {time.monotonic() - begun:.2f} s")
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
@@ -196,6 +197,33 @@ def test_a_roll_ends_between_two_groups_when_it_is_told_not_to_go_on(first: Host
     assert (rolled.ok, rolled.superseded, sorted(first.releases())) == (False, True, ["one", "two"])
     assert first.roll(first.release("three")).ok
     assert first.releases() == ["three", "three"]
+
+
+def test_a_roll_ends_while_it_waits_for_a_group_that_does_not_get_ready(first: Host) -> None:
+    """A rollback must not wait until a broken release has had its time."""
+    first.roll(first.release("one"))
+    answers = iter([True, True])
+    begun = time.monotonic()
+
+    limits = Limits(ready=60, settle=0.2, ask=0.2)
+    rolled = first.roll(first.release("two", "unready"), limits=limits, wanted=lambda: next(answers, False))
+
+    assert (rolled.ok, rolled.superseded, first.releases()) == (False, True, ["one", "one"])
+    assert time.monotonic() - begun < 30
+    assert first.roll(first.release("one")).ok
+    assert len(list((first.folder / "run" / "groups").iterdir())) == 2
+
+
+def test_stop_first_fills_what_it_emptied_before_it_ends(tmp_path: Path) -> None:
+    """Told that something else is wanted after the old group was drained, it still starts the new one."""
+    with a_host(tmp_path / "host", "stop-first") as host:
+        host.roll(host.release("one"))
+        answers = iter([True])
+
+        rolled = host.roll(host.release("two"), wanted=lambda: next(answers, False))
+
+        assert rolled.superseded
+        assert sorted(host.releases()) == ["one", "two"]
 
 
 def test_a_worker_without_readiness_is_ready_when_it_lives(first: Host) -> None:
