@@ -66,6 +66,8 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("", 0), Answer, bind_and_activate=False)
         self.socket.close()
         self.socket = socket.socket(fileno=number)
+        # Another group may take the connection that woke us: a blocking accept would hold up the end of this one.
+        self.socket.setblocking(False)
         self.server_name, self.server_port = "served", 0
         self.accepted: set[object] = set()
         self.busy: set[Answer] = set()
