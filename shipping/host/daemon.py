@@ -14,19 +14,19 @@ from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import Refused, ShipError
 from shipping.host import memory as memories
 from shipping.host.decide import Disk, Fetch, Mend, Notice, Refuse, Roll, Running, Wait, decide, otherwise
-from shipping.host.points import nowhere
+from shipping.host.points import ACKED_AT, KEPT_AT, nowhere
 from shipping.host.retention import droppable
 from shipping.host.rolls import Rolled
 from shipping.records.beacon import Beacon, Runs
 from shipping.slug.fetch import NoRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline_gen.clock import Clock
     from shipping.host.decide import Action, Host
-    from shipping.host.points import At, Point
+    from shipping.host.points import At
     from shipping.host.reading import Reading
     from shipping.host.releases import Releases
     from shipping.host.reports import Reports
@@ -44,20 +44,6 @@ REFUSED_AGAIN = 300.0
 NO_ROOM_AGAIN = 60.0
 AWAY_AGAIN = 10.0
 START_AGAIN = 30.0
-KEPT_AT: Mapping[State, Point] = {
-    "fetched": "fetched-kept",
-    "triggered": "triggered-kept",
-    "serving": "serving-kept",
-    "complete": "complete-kept",
-    "failed": "failed-kept",
-}
-ACKED_AT: Mapping[State, Point] = {
-    "fetched": "fetched-acked",
-    "triggered": "triggered-acked",
-    "serving": "serving-acked",
-    "complete": "complete-acked",
-    "failed": "failed-acked",
-}
 LEAST = 0.01
 STEPS = 16
 """Actions in one turn. More would mean that they do not change what they are decided by."""

@@ -21,8 +21,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from shipping.records.ack import State
 
 Point = Literal[
     "lane-read",
@@ -47,6 +50,21 @@ Point = Literal[
     "swept",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
+
+KEPT_AT: Mapping[State, Point] = {
+    "fetched": "fetched-kept",
+    "triggered": "triggered-kept",
+    "serving": "serving-kept",
+    "complete": "complete-kept",
+    "failed": "failed-kept",
+}
+ACKED_AT: Mapping[State, Point] = {
+    "fetched": "fetched-acked",
+    "triggered": "triggered-acked",
+    "serving": "serving-acked",
+    "complete": "complete-acked",
+    "failed": "failed-acked",
+}
 
 At = Callable[[Point], None]
 
