@@ -85,7 +85,8 @@ def connect(name: str, *, environment: Mapping[str, str] | None = None) -> Key:
         retries={"total_max_attempts": TRIES, "mode": "standard"},
         user_agent_extra="buildkite-ship",
     )
-    given = {} if environment is None else _given(env)
+    # The SDK by itself reads AWS_DEFAULT_REGION only; agents, like other AWS tools, say AWS_REGION.
+    given = {"region_name": _region(env)} if environment is None else _given(env)
     try:
         client = boto3.session.Session().client("kms", config=config, **given)  # type: ignore[no-untyped-call]
     except (BotoCoreError, ValueError) as error:
@@ -99,11 +100,15 @@ def connect(name: str, *, environment: Mapping[str, str] | None = None) -> Key:
 def _given(environment: Mapping[str, str]) -> dict[str, str | None]:
     return {
         "endpoint_url": environment.get("AWS_ENDPOINT_URL_KMS"),
-        "region_name": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+        "region_name": _region(environment),
         "aws_access_key_id": environment.get("AWS_ACCESS_KEY_ID"),
         "aws_secret_access_key": environment.get("AWS_SECRET_ACCESS_KEY"),
         "aws_session_token": environment.get("AWS_SESSION_TOKEN"),
     }
+
+
+def _region(environment: Mapping[str, str]) -> str | None:
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
 
 
 def _failure(action: str, name: str, code: str) -> ShipError:

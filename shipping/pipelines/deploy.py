@@ -69,8 +69,9 @@ def first_step(config: Config, region: Region) -> str:
     if config.buildkite.queue("deploy") == "default":
         del step["agents"]  # a cluster may call its default queue anything
     # Two of a team's commands at once could end in the wrong order. Whoever waits here and is not the newest ends at once.
-    one_at_a_time = {"concurrency": 1, "concurrency_group": f"{config.app}/deploy/{region.name}"}
-    return json.dumps({"steps": [{**step, **one_at_a_time}]}, indent=2) + "\n"
+    # Hosts need no such order: they follow the lane, and a deploy that waits for them holds up nobody.
+    group = {"concurrency": 1, "concurrency_group": f"{config.app}/deploy/{region.name}"} if region.deploy else {}
+    return json.dumps({"steps": [{**step, **group}]}, indent=2) + "\n"
 
 
 def _trusted(config: Config) -> dict[str, str]:

@@ -141,7 +141,7 @@ class Manifest:
                 versions=data.get("versions", {}),
             )
             process.read(manifest.processes)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(
                 f"cannot use {named}: it is truncated or damaged ({type(error).__name__}: {error})"
             ) from error

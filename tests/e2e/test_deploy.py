@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ bucket: e2e
 suites:
   - {name: unit, python: PYTHON, paths: [tests], target: 1m, hang: 1m}
 slug:
+  keys: KEYS
   layers:
     app: {keep: ["small/**", "bin/**"]}
 release: {before: "bin/before {commit}"}
@@ -38,12 +40,23 @@ BEFORE = '#!/bin/sh\necho "before $1" >> LOG\n'
 
 
 def adopt(world: World, folder: Path, app: str) -> Repository:
-    """Return a repository whose pipelines `ship buildkite sync` made."""
+    """Return a repository that signs what it releases, and whose pipelines `ship buildkite sync` made."""
     files = {**APP, **scripts(folder, DEPLOY), "small/release": "one"}
-    repository = make(folder / "repository", app, files, SHIPPING)
+    repository = make(folder / "repository", app, files, SHIPPING.replace("KEYS", json.dumps(keys(world, folder))))
     synced = ship(world, repository.root, "buildkite", "sync", "--local", "--state", str(world.folder.root))
     assert synced.returncode == 0, synced.stderr
     return repository
+
+
+def keys(world: World, folder: Path) -> dict[str, Any]:
+    """Return the section `keys`, with keys that `ship slug keygen` made."""
+    made = {}
+    for purpose in ("main", "pull_request", "clearance"):
+        done = ship(world, folder, "slug", "keygen", f"file:{folder}/{purpose}.pem", "--for", purpose, "--json")
+        assert done.returncode == 0, done.stderr
+        made[purpose] = json.loads(done.stdout)
+    public = {purpose: facts["public"] for purpose, facts in made.items()}
+    return {**{purpose: facts["key"] for purpose, facts in made.items()}, "public": public}
 
 
 def scripts(folder: Path, deploy: str) -> dict[str, str]:
@@ -111,6 +124,8 @@ def test_merges_come_to_the_region_in_order_unless_somebody_locked_it(world: Wor
     older = world.build("goes-deploy-us", commit=one)
     assert "superseded" in (world.wait(older) and logs(world, older, "deploy"))
 
+    with connect("e2e", environment=world.environment) as bucket:
+        assert bucket.size(f"goes/clearances/{three}.json.sig") is not None
     red, last, shown = merge(world, repository, "goes", {"small/text.py": "def clean(text):\n    return text\n"})
     assert shown["state"] == "failed"
     assert "tests: FAIL" in logs(world, last, "conclude")

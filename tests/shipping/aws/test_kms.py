@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipeline_gen.errors import InfraError, UsageError
 from shipping.aws import kms
 from shipping.signing import Signer, Trusted, verify
 from shipping.signing.opening import open_key
+from tests.kms import SECRET, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +20,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """Serve KMS with a signing key, `alias/slug-main`, and one of another kind, `alias/rsa`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    env = {
-        "AWS_ENDPOINT_URL_KMS": f"http://{host}:{port}",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "very-secret",
-    }
-    client = boto3.client("kms", **kms._given(env))  # type: ignore[no-untyped-call]
-    for alias, spec in (("slug-main", kms.SPEC), ("rsa", "RSA_2048")):
-        key = client.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
-        client.create_alias(AliasName=f"alias/{alias}", TargetKeyId=key)
-    client.close()
-    yield env
-    server.stop()
+    with serving({"slug-main": kms.SPEC, "rsa": "RSA_2048"}) as found:
+        yield found
 
 
 def test_it_signs_what_a_public_key_verifies(environment: dict[str, str]) -> None:
@@ -64,7 +47,7 @@ def test_a_key_that_is_not_there(environment: dict[str, str]) -> None:
     """Says which, and no secret."""
     with pytest.raises(UsageError, match="cannot sign with the KMS key 'alias/none': NotFoundException") as caught:
         kms.connect("alias/none", environment=environment).sign(b"m")
-    assert "very-secret" not in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 def test_aws_is_away(environment: dict[str, str]) -> None:

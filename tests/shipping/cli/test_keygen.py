@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from shipping.aws import kms
 from shipping.cli import run
+from tests.kms import serving
 from tests.objects import own_bucket
 from tests.shipping.slug.shop import checkout
 
@@ -84,6 +86,30 @@ def test_what_it_prints_can_be_configured(tmp_path: Path, capsys: pytest.Capture
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     secret = "".join(path.read_text().splitlines()[1:-1])
     assert secret not in out.replace("\n", "")
+
+
+def test_a_key_that_kms_keeps(
+    root: Path, home: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is made; its public key is printed, and what is signed with it is trusted beside keys in files."""
+    with serving({"slug-main": kms.SPEC}) as environment:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", environment["AWS_ENDPOINT_URL_KMS"])
+        assert run(["slug", "keygen", "kms:alias/slug-main", "--for", "main", "--json"]) == 0
+        made = json.loads(capsys.readouterr().out)
+        file = root / ".buildkite/shipping.yml"
+        configured = yaml.safe_load(file.read_text())
+        configured["slug"]["keys"]["main"] = made["key"]
+        configured["slug"]["keys"]["public"]["main"].append(made["public"])
+        file.write_text(yaml.safe_dump(configured))
+        git(root, "commit", "-q", "-a", "-m", "keys")
+        assert run(["slug", "build", "--domain", "main", "--json"]) == 0
+    slug = json.loads(capsys.readouterr().out)["slug"]
+
+    assert run(["slug", "verify", slug, "--for", "main"]) == 0
+    (tmp_path / "keys").write_text(made["host"])
+    host = ["--app", "inbox", "--bucket", home.name, "--for", "main", "--keys", str(tmp_path / "keys")]
+    assert run(["slug", "verify", slug, *host]) == 0
+    assert not (tmp_path / "slug-main").exists()
 
 
 def test_it_never_writes_over_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

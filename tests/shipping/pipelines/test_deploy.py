@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pipeline_gen.config import Config, load
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline_gen.config import Config, Fleet, load
 from pipeline_gen.lint import lint
 from shipping.pipelines.definitions import desired
-from shipping.pipelines.deploy import define
+from shipping.pipelines.deploy import define, first_step
 from shipping.pipelines.desired import Context
+from shipping.pipelines.sync import sync
 from tests.oracle import assert_valid
+
+if TYPE_CHECKING:
+    from shipping.buildkite.organization import Organization
 
 TEXT = """
 app: inbox
@@ -89,3 +96,26 @@ def test_the_public_keys_stand_in_the_settings(tmp_path: object) -> None:
     (step,) = json.loads(found.settings["configuration"])["steps"]
 
     assert step["env"]["SHIP_TRUSTED"] == f"main {public['main']},clearance {public['clearance']}"
+
+
+def test_it_is_made_once_and_then_as_it_must_be(organization: Organization, tmp_path: object) -> None:
+    """Each setting is one that Buildkite keeps and shows."""
+    pipelines = desired(context(read(tmp_path)))
+
+    first = sync(organization, pipelines, act=True, show=lambda _: None)
+    second = sync(organization, pipelines, act=True, show=lambda _: None)
+
+    assert [one.action for one in first] == ["create", "create"]
+    assert [(one.action, one.changes) for one in second] == [("none", ()), ("none", ())]
+
+
+def test_a_deploy_that_waits_for_hosts_holds_up_no_newer_one(tmp_path: object) -> None:
+    import json
+
+    config = read(tmp_path)
+    (us,) = config.deploying
+    hosts = replace(us, deploy=None, fleet=Fleet(hosts=("h1",)))
+
+    (step,) = json.loads(first_step(config, hosts))["steps"]
+
+    assert "concurrency" not in step

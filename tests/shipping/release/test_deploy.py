@@ -12,12 +12,15 @@ from shipping.lane import keys as lanes
 from shipping.lane import machine
 from shipping.lane.machine import Wanted
 from shipping.records.clearance import Clearance
-from shipping.records.lane import Lock
+from shipping.records.lane import Lane, Lock
 from shipping.release.deploy import Deployed, Ending, Skipped, Stopped
 from shipping.slug.assembly import released
 from tests.shipping.release.scene import APP, Scene, commit, configured, named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shipping.lane.machine import Act, Refusal
     from shipping.s3 import Bucket
 
 
@@ -241,3 +244,50 @@ def test_killed_at_any_write_and_tried_again_it_comes_to_one_end(migrating: Scen
     repeated = {("before record", "before"): "before", ("run", "before"): "deploy"}.get((write, moment))
     assert ran.count("before") == (2 if repeated == "before" else 1)
     assert len(ran) - ran.count("before") == (2 if repeated == "deploy" else 1)
+
+
+class Meanwhile(Dying):
+    """A bucket in which something else happens once, after the first write: while the flip is still to come."""
+
+    def __init__(self, bucket: Bucket, happens: Callable[[], object]) -> None:
+        super().__init__(bucket, 0, "never")
+        self._happens: Callable[[], object] | None = happens
+
+    def _write(self, write: Any, *given: Any, **more: Any) -> object:  # noqa: ANN401
+        done = write(*given, **more)
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            happens()
+        return done
+
+
+def test_what_others_do_while_before_runs_is_seen_by_the_flip(migrating: Scene) -> None:
+    """A lock, a newer release, a floor: the decision is made where the write is."""
+
+    def act(name: str, change: Callable[[Lane, Act], Lane | Refusal]) -> Callable[[], object]:
+        return lambda: migrating.ledger().change(named(name), lambda lane: change(lane, named(name)))
+
+    def between(position: int, happens: Callable[[], object]) -> Ending:
+        migrating.clear(position)
+        bucket = cast("Bucket", Meanwhile(migrating.regions["us"], happens))
+        return migrating.deploy(position, bucket=bucket)
+
+    locked = between(1, act("hold", machine.lock))
+    assert isinstance(locked, Stopped)
+    assert locked.lock.who == "ann"
+    act("free", machine.unlock)()
+
+    newer = Wanted(commit=commit(9), slug="9" * 64, position=9)
+    skipped = between(2, act("other", lambda lane, name: machine.flip(lane, newer, name)))
+    assert isinstance(skipped, Skipped)
+    assert f"us wants {commit(9)[:12]} by now" in skipped.why
+
+    def raised(lane: Lane, name: Act) -> Lane | Refusal:
+        older = Wanted(commit=commit(8), slug="8" * 64, position=8)
+        back = machine.roll_back(lane, older, name)
+        freed = machine.unlock(back, named(f"{name.id}-free")) if isinstance(back, Lane) else back
+        return machine.raise_floor(freed, 90) if isinstance(freed, Lane) else freed
+
+    with pytest.raises(Refused, match="the data there were changed by a later release"):
+        between(10, act("back", raised))
+    assert [line.split()[0] for line in migrating.log] == ["before"] * 3

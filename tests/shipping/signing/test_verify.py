@@ -73,7 +73,17 @@ def test_no_signature() -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"{", b"[]", b"null", b'"x"', b'{"schema":1}', b'{"schema":1,"statement":1,"signatures":[]}', b"\xff" * 40],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b'{"schema":1}',
+        b'{"schema":1,"statement":1,"signatures":[]}',
+        b"\xff" * 40,
+        b"[" * 10**6,
+    ],
 )
 def test_a_signature_that_is_none(garbage: bytes) -> None:
     with pytest.raises(Untrusted, match="truncated or damaged"):

@@ -54,5 +54,7 @@ def test_processes_that_are_damaged_are_refused() -> None:
     with pytest.raises(Refused, match="truncated or damaged"):
         Manifest.decode(broken.encode(), app=APP, slug=broken.slug, where="a test")
     listed = json.dumps({**json.loads(broken.encode()), "processes": []}).encode()
+    with pytest.raises(Refused, match="RecursionError"):
+        Manifest.decode(b"[" * 10**6, app=APP, slug=broken.slug, where="a test")
     with pytest.raises(Refused):
         Manifest.decode(listed, app=APP, slug=broken.slug, where="a test")
