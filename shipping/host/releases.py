@@ -18,8 +18,6 @@ from pipeline_gen.errors import Refused
 from shipping.host.blobs import Blobs
 from shipping.host.points import nowhere
 from shipping.host.rolls import Release
-from shipping.records import signature
-from shipping.signing import verify
 from shipping.slug import fetch
 from shipping.slug.manifest import Manifest
 
@@ -94,8 +92,7 @@ class Releases:
             raise
 
     def _fetch(self, slug: str) -> None:
-        found = fetch.manifest(self._blobs, self._app, slug)
-        self._check_signature(found)
+        found = fetch.manifest(self._blobs, self._app, slug, purpose="main", trusted=self._trusted)
         self._blobs.admit(found, self._app)
         _processes(found)
         unfinished = self._incoming / slug
@@ -104,7 +101,7 @@ class Releases:
             unfinished.mkdir()
             self._at("fetch-begun")
             try:
-                fetch.fetch(self._blobs, self._app, slug, unfinished / TREE, purpose="main")
+                fetch.fetch(self._blobs, self._app, slug, unfinished / TREE, purpose="main", trusted=self._trusted)
             except Refused:
                 self._blobs.drop(
                     found.layers
@@ -117,21 +114,6 @@ class Releases:
         unfinished.rename(self._releases / slug)
         self._at("release-kept")
         self._blobs.keep(found)
-
-    def _check_signature(self, found: Manifest) -> None:
-        """Raise Untrusted unless the manifest's very bytes are signed for main."""
-        stored = self._blobs.get(found.key)
-        if self._trusted is None or stored is None:
-            return
-        signed = self._blobs.get(signature.key(found.key))
-        verify(
-            stored.body,
-            None if signed is None else signed.body,
-            trusted=self._trusted,
-            app=self._app,
-            purposes=["main"],
-            what=f"the manifest of slug {found.slug[:12]!r}",
-        )
 
     def release(self, commit: str, slug: str) -> Release:
         """Return a kept release as it is rolled out. Raises Refused where it cannot be."""
