@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_gen.clock import SystemClock
-from pipeline_gen.config import resolved
+from pipeline_gen.config import Fleet, Process, resolved
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.plan import Plan, StoredPlan, digest
 from pipeline_gen.shell import LocalShell
@@ -18,7 +18,9 @@ from pipeline_gen.suites.parts import TestPlan
 from shipping.buildkite import Agent
 from shipping.jobs import conclude, deploy
 from shipping.jobs.context import JobContext
+from shipping.lane import keys as lanes
 from shipping.lane import machine
+from shipping.records.lane import Token
 from shipping.release import evidence
 from tests.shipping.jobs.test_slug import AGENT
 from tests.shipping.release.scene import APP, Scene, commit, named, opened
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shipping.local.objects import ObjectServer
+    from shipping.records.ack import State
 
 
 @pytest.fixture
@@ -169,3 +172,29 @@ def test_the_plugin_says_the_same_as_the_steps_variables(scene: Scene) -> None:
 def test_what_to_deploy_where_must_be_said_whole(scene: Scene, env: dict[str, str], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         deploy.run(step(scene, 7, **env))
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "told", "style"),
+    [
+        ("triggered", 0, "2 of 2 hosts began in 0 s (token", "success"),
+        ("failed", 1, "1 of 2 hosts began in 0 s; failed: b; 0 may fail or stay silent; us goes on wanting", "error"),
+    ],
+)
+def test_a_fleet_is_waited_for_and_the_build_says_how_it_ended(
+    scene: Scene, state: State, status: int, told: str, style: str
+) -> None:
+    """Exit 1 where more hosts failed than may."""
+    fleet = Fleet(hosts=("a", "b"), spread=0.0)
+    regions = tuple(replace(one, deploy=None, fleet=fleet) for one in scene.config.regions)
+    web = Process(name="web", command=("bin/start",))
+    scene.config = replace(scene.config, regions=regions, processes=(web,))
+    scene.clear(7)
+    said: dict[str, State] = {"a": "triggered", "b": state}
+    for host, word in said.items():
+        scene.regions["us"].create(lanes.acks(APP, "us", Token(counter=1), word, host), b"")
+
+    assert deploy.run(step(scene, 7)) == status
+    assert told in scene.said[-1]
+    assert f"annotate --context deploy --style {style}" in (scene.folder / "agent.log").read_text()
+    assert scene.log == []
