@@ -31,7 +31,7 @@ demo: $(READY) ## See a merge become a tested, published slug
 	$(BIN)/ship demo
 
 test: $(READY) ## Units, properties, integration against loopback servers
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 e2e: $(READY) browser ## The real agent runs real builds, a real browser shows them
 	$(BIN)/python -m pytest -q tests/e2e
