@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One stamp per set of requirements: `make` is silent and instant while pyproject.toml does not change.
 STAMP := .venv/.installed
-SHELL_FILES = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh$$' 2>/dev/null)
+SHELL_FILES = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](ba)?sh$$/ {print FILENAME} {nextfile}' 2>/dev/null)
 
 # The sample app's scripts are tested by Node 20 or newer; where there is none, one comes from where the packages come from.
 READY := $(STAMP)
