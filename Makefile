@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One stamp per set of requirements: `make` is silent and instant while pyproject.toml does not change.
 STAMP := .venv/.installed
-SHELL_FILES = $(shell git ls-files | xargs grep -lE '^\#!.*\b(ba)?sh$$' 2>/dev/null)
+SHELL_FILES = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](ba)?sh$$/ {print FILENAME} {nextfile}' 2>/dev/null)
 
 # The sample app's scripts are tested by Node 20 or newer; where there is none, one comes from where the packages come from.
 READY := $(STAMP)
@@ -31,7 +31,7 @@ demo: $(READY) ## See a merge become a tested, published slug
 	$(BIN)/ship demo
 
 test: $(READY) ## Units, properties, integration against loopback servers
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 e2e: $(READY) browser ## The real agent runs real builds, a real browser shows them
 	$(BIN)/python -m pytest -q tests/e2e
@@ -47,7 +47,7 @@ soak: $(READY) ## Long runs of faults, by hand
 	$(BIN)/python -m pytest -q -s tests/soak
 
 bench: $(READY) ## Figures beside their peers
-	@for bench in makespan shard_cost slug preview mutants control_plane; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
+	@for bench in makespan shard_cost slug signing preview mutants control_plane fleet; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
 
 check: $(STAMP) ## Format, lint, types, shellcheck, architecture
 	$(BIN)/ruff format --check --quiet .

@@ -42,7 +42,11 @@ def generate(context: Context, config: Config, around: Surroundings, *, fetch: b
         base=base.commit,
         position=git.position(context.commit) if main else None,
         source=resolved(config),
-        decisions=(*(why for suite in composed.values() for why in suite.decisions), *_slug(config)),
+        decisions=(
+            *(why for suite in composed.values() for why in suite.decisions),
+            *_slug(config),
+            *_release(config, main=main),
+        ),
         suites={name: suite.plan for name, suite in composed.items()},
     )
     return StoredPlan(plan=plan, pipeline=render(plan), ship=version())
@@ -64,3 +68,17 @@ def _slug(config: Config) -> tuple[Decision, ...]:
         return ()
     layers = ", ".join(layer.name for layer in config.slug.layers)
     return (Decision(subject=app.SLUG, included=True, rule="always built", evidence=f"layers {layers}"),)
+
+
+def _release(config: Config, *, main: bool) -> tuple[Decision, ...]:
+    regions = ", ".join(region.name for region in config.deploying)
+    if not regions:
+        return ()
+    return (
+        Decision(
+            subject=app.CONCLUDE,
+            included=main,
+            rule="released from the main branch only",
+            evidence=f"to {regions}, once the tests are proven and the slug is there",
+        ),
+    )

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_gen.steps import RetryRule
 
 if TYPE_CHECKING:
-    from pipeline_gen.config import Buildkite
+    from collections.abc import Mapping
 
-Kind = Literal["shard", "proof", "slug", "record"]
+    from pipeline_gen.config import Buildkite
+    from pipeline_gen.config.buildkite import Queue
+
+Kind = Literal["shard", "proof", "slug", "record", "conclude"]
 
 # Buildkite's own limits (jobs in one upload, jobs in one build), and ours below the first: a margin for group jobs.
 JOBS_PER_UPLOAD = 500
@@ -28,6 +31,9 @@ RETRIES = (
     RetryRule(exit_status=3, limit=2),
     RetryRule(signal_reason="agent_stop", limit=2),
 )
+
+# Whoever concludes writes clearances: that right belongs to the queue that the plan is made on, where no test runs.
+QUEUES: Mapping[Kind, Queue] = {"slug": "slug", "conclude": "plan"}
 
 # Releases come before pull requests; what the critical path waits for comes before what it does not.
 MAIN_PRIORITY = 10
@@ -52,7 +58,7 @@ def terms(kind: Kind, buildkite: Buildkite, *, main: bool, seconds: float = 0.0,
     The time-out is there for jobs that are stuck in a way `hang` cannot see, so it is generous: three times the prediction,
     plus ``setup`` seconds for checkout and setup, never under ten minutes.
     """
-    queue = buildkite.queue("slug" if kind == "slug" else "tests")
+    queue = buildkite.queue(QUEUES.get(kind, "tests"))
     priority = MAIN_PRIORITY if main else 0
     if kind == "record":
         priority = RECORD_PRIORITY

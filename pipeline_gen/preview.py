@@ -40,13 +40,17 @@ def _steps(stored: StoredPlan) -> Iterator[str]:
 def _step(step: Mapping[str, Any]) -> str:
     times = f" x {step['parallelism']}" if step.get("parallelism", 1) > 1 else ""
     needs = ", ".join(need["step"] for need in step.get("depends_on", []))
+    where = [f"a build of {step['trigger']}"] if "trigger" in step else _where(step)
     notes = [
-        f"queue {step['agents']['queue']}",
-        f"at most {step['timeout_in_minutes']} min",
+        *where,
         *([f"after {needs}"] if needs else []),
         *([f"skipped: {step['skip']}"] if step.get("skip") else []),
     ]
     return f"{step['key']}{times}  ({', '.join(notes)})"
+
+
+def _where(step: Mapping[str, Any]) -> list[str]:
+    return [f"queue {step['agents']['queue']}", f"at most {step['timeout_in_minutes']} min"]
 
 
 def _suite(plan: TestPlan) -> Iterator[str]:

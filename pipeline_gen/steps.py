@@ -94,12 +94,41 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A build of another pipeline, which nobody waits for. ``pipeline`` is its pipeline slug; commits are full ids."""
+
+    key: str
+    label: str
+    pipeline: str
+    commit: str
+    branch: str
+    message: str
+    meta_data: Mapping[str, str] = field(default_factory=dict)
+    depends_on: tuple[Dependency, ...] = ()
+
+    @property
+    def jobs(self) -> int:
+        return 1
+
+    def render(self) -> dict[str, Any]:
+        build = {"commit": self.commit, "branch": self.branch, "message": self.message}
+        return _without_none(
+            trigger=self.pipeline,
+            label=self.label,
+            key=self.key,
+            depends_on=[dependency.render() for dependency in self.depends_on] or None,
+            build={**build, "meta_data": dict(self.meta_data)} if self.meta_data else build,
+            **{"async": True},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Steps shown together. Buildkite counts the group itself as one job."""
 
     key: str
     label: str
-    steps: tuple[Command, ...]
+    steps: tuple[Command | Trigger, ...]
 
     @property
     def jobs(self) -> int:
@@ -109,7 +138,7 @@ class Group:
         return {"group": self.label, "key": self.key, "steps": [step.render() for step in self.steps]}
 
 
-Step = Command | Group
+Step = Command | Trigger | Group
 
 
 def render(steps: Sequence[Step]) -> dict[str, Any]:

@@ -65,6 +65,15 @@ def _add(plan: StoredPlan, number: int, uploader: Uploader, store: Store, say: C
             ) from taken
         say("an earlier attempt of this step has uploaded its plan: going on with that one")
         return other
+    except Refused as refused:
+        triggered = _triggered(pipeline)
+        if not triggered:
+            raise
+        # Buildkite takes no step that triggers a pipeline it does not have.
+        named = ", ".join(map(repr, triggered))
+        raise Refused(
+            refused.message, hint=f"it triggers {named}; where one is not there yet: ship buildkite sync"
+        ) from refused
     say(f"uploaded {number + 1} of {len(plan.pipeline)}")
     return plan
 
@@ -77,6 +86,11 @@ def _of_another_attempt(kept: StoredPlan, name: str | None, store: Store) -> Sto
     stored = store.get(plan_key(plan.app, plan.build, plan.step, name))
     other = StoredPlan.decode(stored.body) if stored else None
     return other if other is not None and digest(other.plan) == name else None
+
+
+def _triggered(pipeline: Mapping[str, Any]) -> list[str]:
+    inner = (one for step in pipeline["steps"] for one in step.get("steps", [step]))
+    return [str(step["trigger"]) for step in inner if "trigger" in step]
 
 
 def _first_command(pipeline: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline_gen.ports import Stored
 
@@ -27,6 +27,10 @@ class MemoryStore:
         with self._lock:
             body = self._objects.get(key)
         return None if body is None else Stored(body=body, version=_version(body))
+
+    def poll(self, key: str, *, known: str | None) -> Stored | Literal["unchanged"] | None:
+        found = self.get(key)
+        return "unchanged" if found is not None and found.version == known else found
 
     def list(self, prefix: str) -> Iterator[str]:
         with self._lock:

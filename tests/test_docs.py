@@ -10,9 +10,25 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline_gen import config
-from pipeline_gen.config import Buildkite, Config, Layer, Plugins, Region, ShardLimits, Suite
+from pipeline_gen.config import (
+    Buildkite,
+    Config,
+    Deploy,
+    Fleet,
+    Keys,
+    Layer,
+    Plugins,
+    Process,
+    Region,
+    Release,
+    ShardLimits,
+    Suite,
+)
+from pipeline_gen.config.release import PLACEHOLDERS
 from pipeline_gen.lint import lint
 from shipping.cli.local import local
+from shipping.signing import Trusted
+from shipping.signing.opening import trusted
 from tests import local_reference
 from tests.oracle import assert_valid
 
@@ -41,13 +57,30 @@ def test_the_reference_is_a_configuration_that_names_every_key(tmp_path: Path) -
     found = read(example, tmp_path)
 
     assert found.slug is not None
-    for kind in (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Region):
+    kinds = (Config, Suite, ShardLimits, Layer, Plugins, Buildkite, Process, Region, Fleet, Release, Deploy, Keys)
+    for kind in kinds:
         for field in fields(kind):
-            # A layer's, a region's name is its key in the mapping.
-            if (kind, field.name) not in {(Layer, "name"), (Region, "name")}:
+            # The name of a layer, a process type or a region is its key in the mapping.
+            if (kind, field.name) not in {(Layer, "name"), (Process, "name"), (Region, "name")}:
                 assert re.search(rf"\b{field.name}: ?", example), (
                     f"{kind.__name__}.{field.name} is not in the reference"
                 )
+
+
+def test_the_page_about_signing_can_be_followed(tmp_path: Path) -> None:
+    """Its configuration is read, its public keys are keys, and its file for hosts is one that hosts read."""
+    page = ROOT / "docs" / "signing.md"
+    (example,) = examples(page)
+    [hosts] = re.findall(r"```\n(# PURPOSE KEY\n.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "keys").write_text(hosts)
+
+    found = read(example, tmp_path)
+
+    assert found.slug is not None
+    assert found.slug.keys is not None
+    configured = trusted(found.slug.keys)
+    assert Trusted.read(tmp_path / "keys").of("main") == configured.of("main")
+    assert len(configured.keys) == 3
 
 
 def test_what_the_readme_tells_people_to_write_works(tmp_path: Path) -> None:
@@ -92,3 +125,17 @@ def test_every_command_of_the_local_buildkite_is_documented() -> None:
     assert sorted(headings) == sorted(local.commands)
     known = {option for command in local.commands.values() for one in command.params for option in one.opts}
     assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.sub(r"ship local", "", page))) <= known
+
+
+def test_the_configurations_that_the_page_of_deploys_shows_are_read(tmp_path: Path) -> None:
+    """Each deploys to one region."""
+    found = [read(example, tmp_path) for example in examples(ROOT / "docs" / "deploy.md")]
+
+    assert [[region.name for region in one.deploying] for one in found] == [["us"], ["us"]]
+
+
+def test_what_a_deploy_is_told_is_documented() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+
+    for name in PLACEHOLDERS:
+        assert f"| `{{{name}}}` | `SHIP_{name.upper()}`" in page

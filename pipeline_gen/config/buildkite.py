@@ -10,7 +10,7 @@ from pipeline_gen.config import values
 if TYPE_CHECKING:
     from pipeline_gen.config.section import Section
 
-Queue = Literal["plan", "tests", "slug"]
+Queue = Literal["plan", "tests", "slug", "deploy"]
 
 ACCESS = ("read_only", "build_and_read", "manage_build_and_read")
 """What a team may do with a pipeline, in Buildkite's words."""
@@ -53,8 +53,8 @@ def parse_buildkite(section: Section | None) -> Buildkite:
     queues: dict[str, str] = {}
     named = section.section("queues")
     if named is not None:
-        named.later("deploy", "control")
-        for kind in ("plan", "tests", "slug"):
+        named.later("control")
+        for kind in get_args(Queue):
             queue = named.optional(kind, values.text, "")
             if queue:
                 queues[kind] = queue

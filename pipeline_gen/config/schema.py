@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
 
 from pipeline_gen.config import values
 from pipeline_gen.config.buildkite import NOTHING, Buildkite, parse_buildkite
+from pipeline_gen.config.fleet import Fleet, parse_fleet
+from pipeline_gen.config.keys import Keys, parse_keys
 from pipeline_gen.config.plugins import Plugins, parse_plugins
+from pipeline_gen.config.processes import Process, parse_process
+from pipeline_gen.config.release import Deploy, Release, parse_deploy, parse_release
 from pipeline_gen.config.runners import PYTEST, RUNNERS, check_runner
 from pipeline_gen.config.section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pipeline_gen.errors import Fault
 
@@ -21,6 +24,7 @@ Selection = Literal["off", "shadow", "on"]
 
 DEFAULT_IGNORE = ("*.md", "docs/**")
 DEFAULT_PLUGINS = Plugins()
+NO_RELEASE = Release()
 DEFAULT_TARGET = 180.0
 DEFAULT_HANG = 300.0
 
@@ -67,17 +71,29 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slug:
-    """The deployable: its layers, in the order they are built."""
+    """The deployable: its layers, in the order they are built, and the keys that sign it (None: it is not signed)."""
 
     layers: tuple[Layer, ...]
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A region and the bucket that its deploys read."""
+    """A region and the bucket that its deploys read. With neither ``deploy`` nor ``fleet`` the slug is brought there, and that
+    is all.
+
+    ``fleet`` are the hosts that our daemon runs there, ``deploy`` the team's own way; never both.
+    """
 
     name: str
     bucket: str
+    fleet: Fleet | None = None
+    deploy: Deploy | None = None
+
+    @property
+    def deploys(self) -> bool:
+        """True where releases are told to run."""
+        return self.deploy is not None or self.fleet is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +109,20 @@ class Config:
     buildkite: Buildkite = NOTHING
     suites: tuple[Suite, ...] = ()
     slug: Slug | None = None
+    processes: tuple[Process, ...] = ()
+    release: Release = NO_RELEASE
     regions: tuple[Region, ...] = ()
 
     def suite(self, name: str) -> Suite | None:
         return next((suite for suite in self.suites if suite.name == name), None)
+
+    def region(self, name: str) -> Region | None:
+        return next((region for region in self.regions if region.name == name), None)
+
+    @property
+    def deploying(self) -> tuple[Region, ...]:
+        """Return the regions that releases are deployed to."""
+        return tuple(region for region in self.regions if region.deploys)
 
     @property
     def slug_buckets(self) -> tuple[str, ...]:
@@ -105,37 +131,10 @@ class Config:
         return tuple(dict.fromkeys(bucket for bucket in named if bucket))
 
 
-def resolved(config: Config) -> dict[str, Any]:
-    """Return the configuration with its defaults filled in, as plain data for a record."""
-    data: dict[str, Any] = json.loads(json.dumps(asdict(config)))
-    return data
-
-
-def from_resolved(data: Mapping[str, Any]) -> Config:
-    """Rebuild a configuration from a record. Unlike `parse`, keys of a newer version are ignored: it is wire data."""
-    slug = data.get("slug")
-    return Config(
-        **_known(Config, data, but=("plugins", "buildkite", "suites", "slug", "regions")),
-        plugins=Plugins(**_known(Plugins, data["plugins"])),
-        buildkite=Buildkite(**_known(Buildkite, data["buildkite"])),
-        suites=tuple(
-            Suite(**_known(Suite, suite, but=("shards",)), shards=ShardLimits(**_known(ShardLimits, suite["shards"])))
-            for suite in data["suites"]
-        ),
-        slug=None if slug is None else Slug(layers=tuple(Layer(**_known(Layer, layer)) for layer in slug["layers"])),
-        regions=tuple(Region(**_known(Region, region)) for region in data["regions"]),
-    )
-
-
-def _known(kind: type[Any], data: Mapping[str, Any], *, but: tuple[str, ...] = ()) -> dict[str, Any]:
-    names = [field.name for field in fields(kind) if field.name in data and field.name not in but]
-    return {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
-
-
 def parse(data: object, faults: list[Fault]) -> Config:
     """Read the whole document; what does not fit is appended to ``faults``, and the result is then not to be used."""
     top = Section(data, "", faults)
-    top.later("processes", "release", "gates", "preprod", "heartbeats", "pager", "announce", "flags")
+    top.later("gates", "preprod", "heartbeats", "pager", "announce", "flags")
     config = Config(
         app=top.required("app", values.name, "app"),
         main_branch=top.optional("main_branch", values.text, "main"),
@@ -146,6 +145,8 @@ def parse(data: object, faults: list[Fault]) -> Config:
         buildkite=parse_buildkite(top.section("buildkite")),
         suites=tuple(_suite(section) for section in top.listed("suites")),
         slug=_slug(top.section("slug")),
+        processes=tuple(parse_process(name, section) for name, section in top.named("processes")),
+        release=parse_release(top.section("release")),
         regions=tuple(_region(name, section) for name, section in top.named("regions")),
     )
     top.close()
@@ -191,12 +192,12 @@ def _limits(section: Section | None) -> ShardLimits:
 def _slug(section: Section | None) -> Slug | None:
     if section is None:
         return None
-    section.later("keys")
+    keys = parse_keys(section.section("keys"))
     layers = tuple(_layer(name, layer) for name, layer in section.named("layers"))
     if not layers:
         section.fault("layers", section.data.get("layers"), 'at least one layer, such as app: {keep: ["src/**"]}')
     section.close()
-    return Slug(layers=layers)
+    return Slug(layers=layers, keys=keys)
 
 
 def _layer(name: str, section: Section) -> Layer:
@@ -211,8 +212,15 @@ def _layer(name: str, section: Section) -> Layer:
 
 
 def _region(name: str, section: Section) -> Region:
-    region = Region(name=_checked_name(name, section), bucket=section.required("bucket", values.bucket, ""))
-    section.later("fleet", "spread", "failed_hosts", "deploy", "approval")
+    region = Region(
+        name=_checked_name(name, section),
+        bucket=section.required("bucket", values.bucket, ""),
+        fleet=parse_fleet(section),
+        deploy=parse_deploy(section.section("deploy")),
+    )
+    section.later("approval")
+    if "fleet" in section.data and "deploy" in section.data:
+        section.fault("fleet", section.data["fleet"], "one of fleet and deploy: our daemon, or a command of your own")
     section.close()
     return region
 
@@ -237,6 +245,14 @@ def _rules(config: Config, top: Section) -> None:
     _once([suite.name for suite in config.suites], "suites", top)
     if config.slug is not None and config.bucket is None:
         top.fault("bucket", None, "a bucket: slug needs one to publish to")
+    for region in config.regions:
+        if region.fleet is not None and not config.processes:
+            written = top.data["regions"][region.name]["fleet"]
+            top.fault(f"regions/{region.name}/fleet", written, "nothing without 'processes'")
+        if region.deploy is not None and config.slug is None:
+            top.fault(f"regions/{region.name}/deploy", "no slug", "a section slug: what is deployed is the slug")
+    if config.processes and config.slug is None:
+        top.fault("processes", list(top.data["processes"]), "nothing without 'slug': they run what is in it")
     if not config.suites and config.slug is None:
         top.fault("suites", top.data.get("suites"), "at least one suite, or a slug")
 

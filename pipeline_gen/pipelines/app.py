@@ -1,4 +1,4 @@
-"""The pipeline `<app>`: tests, their proof and the slug, of main and of pull requests."""
+"""The pipeline `<app>`: tests, their proof and the slug, of main and of pull requests; on main, how the release ends."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.plan import config_of, digest
 from pipeline_gen.policy import JOBS_PER_CHUNK, RECORD_START, SHARDS_PER_STEP, Kind, terms
-from pipeline_gen.steps import Command, Dependency, Group, Plugin, Step
+from pipeline_gen.steps import Command, Dependency, Group, Plugin, Step, Trigger
 from pipeline_gen.upload import PLAN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline_gen.config import Config
+    from pipeline_gen.config import Config, Region
     from pipeline_gen.plan import Plan
     from pipeline_gen.suites.parts import TestPlan
 
 COMPLETE = "tests-complete"
 SLUG = "slug"
+CONCLUDE = "conclude"
 
 # A plugin's hook replaces the step's command. An agent that skips the hook (plugins disabled, an agent too old for
 # sub-directories) would run this instead, and must not be green.
@@ -28,12 +29,17 @@ DID_NOT_RUN = "echo 'plugin did not run: is this agent allowed to run plugins?' 
 def steps(plan: Plan) -> tuple[Step, ...]:
     """Return the steps of the plan; the same steps always, those with nothing to do carry a reason to skip."""
     builder = _Builder(plan=plan, config=config_of(plan), digest=digest(plan))
-    return (*builder.tests(), *builder.slug(), *builder.recording())
+    return (*builder.tests(), *builder.slug(), *builder.release(), *builder.recording())
 
 
 def shard_key(suite: str, slice_number: int = 0) -> str:
     """Return the key of a suite's shard step; suites of more shards than one step may have get several."""
     return f"tests-{suite}" if slice_number == 0 else f"tests-{suite}-{slice_number + 1}"
+
+
+def deploy_pipeline(app: str, region: str) -> str:
+    """Return what we call the pipeline that deploys to a region; its pipeline slug may have a prefix."""
+    return f"{app}-deploy-{region}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,23 @@ class _Builder:
         if self.config.slug is None:
             return ()
         return (self._step("slug", key=SLUG, label="slug", plugin="slug", configuration={}),)
+
+    def release(self) -> tuple[Step, ...]:
+        """Return how a release of main ends: its conclusion, then a deploy of its own in every region that deploys."""
+        regions = self.config.deploying
+        if not self.plan.main or not regions:
+            return ()
+        needed = (*((COMPLETE,) if self.plan.suites else ()), SLUG)
+        conclude = self._step(
+            "conclude",
+            key=CONCLUDE,
+            label="conclude",
+            plugin="conclude",
+            configuration={},
+            # However they end: a release that is rejected is told why, and is counted.
+            depends_on=tuple(Dependency(step=step, allow_failure=True) for step in needed),
+        )
+        return (Group(key="release", label="release", steps=(conclude, *map(self._deploy, regions))),)
 
     def recording(self) -> tuple[Step, ...]:
         """Return the steps that record coverage: on main only, for suites that select, beside the critical path.
@@ -111,6 +134,19 @@ class _Builder:
             seconds=test_plan.makespan + starts,
         )
         return replace(record, parallelism=jobs, soft_fail=True)
+
+    def _deploy(self, region: Region) -> Trigger:
+        return Trigger(
+            key=f"deploy-{region.name}",
+            label=f"deploy to {region.name}",
+            pipeline=self.config.buildkite.pipeline_slug(deploy_pipeline(self.config.app, region.name)),
+            commit=self.plan.commit,
+            branch=self.plan.branch,
+            message=f"{self.plan.commit[:12]} to {region.name}",
+            # For people and what they write; the deploy itself believes the clearance only.
+            meta_data={f"{self.config.app}:release": str(self.plan.position)},
+            depends_on=(Dependency(step=CONCLUDE),),
+        )
 
     def _step(
         self,

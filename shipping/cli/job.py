@@ -16,6 +16,8 @@ JOBS = {
     "tests-complete": "shipping.jobs.tests_complete",
     "slug": "shipping.jobs.slug",
     "record-coverage": "shipping.jobs.record_coverage",
+    "conclude": "shipping.jobs.conclude",
+    "deploy": "shipping.jobs.deploy",
 }
 
 

@@ -1,4 +1,4 @@
-"""`ship slug`: build, verify and fetch the deployable."""
+"""`ship slug`: build, verify and fetch the deployable, and make the keys that sign it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_gen.errors import InfraError, Refused, UsageError
+from shipping.cli.keygen import keygen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline_gen.config import Config
     from shipping.s3 import Bucket
+    from shipping.signing import Trusted
     from shipping.slug.keys import Domain
 
 app_option = click.option(
@@ -34,13 +36,24 @@ purpose_option = click.option(
 )
 
 
+keys_option = click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(path_type=Path),
+    help="A file of public keys, lines of PURPOSE KEY. Default: those of the configuration.",
+)
+
+
 @click.group()
 def slug() -> None:
-    """Build, verify and fetch the deployable.
+    """Build, verify and fetch the deployable; make keys that sign it.
 
     \b
     Example: ship slug build --dry-run
     """
+
+
+slug.add_command(keygen)
 
 
 @slug.command()
@@ -66,6 +79,7 @@ def build(*, app: str | None, domain: Domain, dry_run: bool, as_json: bool) -> N
     from pipeline_gen.clock import SystemClock
     from pipeline_gen.git import Git
     from pipeline_gen.shell import LocalShell
+    from shipping.jobs import keys
     from shipping.jobs.slug import summary
     from shipping.slug.assembly import assemble
     from shipping.slug.layers import Workshop
@@ -83,6 +97,7 @@ def build(*, app: str | None, domain: Domain, dry_run: bool, as_json: bool) -> N
             f"cannot publish for 'main': the working tree has uncommitted changes, such as {dirty[0]!r}",
             hint="commit them, or: ship slug build --domain pr",
         )
+    signer = None if dry_run else keys.signer(config, domain)
     with ExitStack() as stack:
         buckets = [] if dry_run else _open(stack, config.slug_buckets)
         shop = Workshop(
@@ -94,8 +109,10 @@ def build(*, app: str | None, domain: Domain, dry_run: bool, as_json: bool) -> N
             clock=SystemClock(),
             say=lambda line: click.echo(line, err=True),
             run=partial(_command, root),
+            signer=signer,
+            trusted=keys.trusted(config),
         )
-        done = assemble(shop, config.slug.layers, buckets, commit=commit)
+        done = assemble(shop, config.slug.layers, buckets, commit=commit, processes=config.processes)
     click.echo(json.dumps(done.to_json(), indent=2) if as_json else summary(done))
     for place in done.missing:
         click.echo(f"missing in bucket {place.bucket!r}: {place.error}", err=True)
@@ -108,9 +125,14 @@ def build(*, app: str | None, domain: Domain, dry_run: bool, as_json: bool) -> N
     "--bucket", "names", multiple=True, help="A bucket to look in; may be repeated. Default: the configured ones."
 )
 @purpose_option
+@keys_option
 @json_option
-def verify(*, name: str, app: str | None, names: tuple[str, ...], purpose: Domain, as_json: bool) -> int:
+def verify(
+    *, name: str, app: str | None, names: tuple[str, ...], purpose: Domain, keys_file: Path | None, as_json: bool
+) -> int:
     """Read every byte of a slug in every bucket, and say whether it is whole. Exit status 1: it is not.
+
+    With keys, its signature is verified too.
 
     \b
     Example: ship slug verify 8891034fc6b365773ca407fa547cf0570e5a05e4f92f644a6d390d0a1fcb7088
@@ -118,18 +140,22 @@ def verify(*, name: str, app: str | None, names: tuple[str, ...], purpose: Domai
     """
     from contextlib import ExitStack
 
+    from shipping.signing import Untrusted
     from shipping.slug.verify import verify as check
 
-    app, names = _where(app, names)
+    app, names, trusted = _where(app, names, keys_file)
     with ExitStack() as stack:
         buckets = _open(stack, names)
         slug_id = _resolve(buckets[0], app, name)
-        checked = check(buckets, app, slug_id, purpose=purpose)
+        checked = check(buckets, app, slug_id, purpose=purpose, trusted=trusted)
     if as_json:
-        click.echo(json.dumps({"slug": slug_id, "buckets": [one.to_json() for one in checked]}, indent=2))
+        facts = {"slug": slug_id, "signed": trusted is not None, "buckets": [one.to_json() for one in checked]}
+        click.echo(json.dumps(facts, indent=2))
     else:
         for one in checked:
-            click.echo(f"{one.bucket}: {'whole' if not one.faults else 'not whole'}")
+            good = "whole" if trusted is None else "whole and signed"
+            bad = "not trusted" if any(isinstance(fault, Untrusted) for fault in one.faults) else "not whole"
+            click.echo(f"{one.bucket}: {bad if one.faults else good}")
             for fault in one.faults:
                 click.echo(f"  {fault.message}")
     return max((fault.exit_code for one in checked for fault in one.faults), default=0)
@@ -141,9 +167,21 @@ def verify(*, name: str, app: str | None, names: tuple[str, ...], purpose: Domai
 @app_option
 @click.option("--bucket", help="The bucket to fetch from. Default: the home bucket of the configuration.")
 @purpose_option
+@keys_option
 @json_option
-def fetch(*, name: str, folder: Path, app: str | None, bucket: str | None, purpose: Domain, as_json: bool) -> None:
+def fetch(
+    *,
+    name: str,
+    folder: Path,
+    app: str | None,
+    bucket: str | None,
+    purpose: Domain,
+    keys_file: Path | None,
+    as_json: bool,
+) -> None:
     """Unpack a slug into a new FOLDER, every digest checked; the folder is complete or not there.
+
+    With keys, its signature is verified first.
 
     \b
     Example: ship slug fetch "$(git rev-parse HEAD)" /srv/inbox/next --for main
@@ -154,11 +192,11 @@ def fetch(*, name: str, folder: Path, app: str | None, bucket: str | None, purpo
 
     from shipping.slug.fetch import fetch as bring
 
-    app, names = _where(app, (bucket,) if bucket else ())
+    app, names, trusted = _where(app, (bucket,) if bucket else (), keys_file)
     begun = time.monotonic()
     with ExitStack() as stack:
         [opened] = _open(stack, names[:1])
-        found = bring(opened, app, _resolve(opened, app, name), folder, purpose=purpose)
+        found = bring(opened, app, _resolve(opened, app, name), folder, purpose=purpose, trusted=trusted)
     seconds = time.monotonic() - begun
     if as_json:
         facts = {"slug": found.slug, "folder": str(folder), "files": found.files, "bytes": found.size}
@@ -183,17 +221,23 @@ def _config(app: str | None) -> Config:
     return load(find(Path.cwd(), app))
 
 
-def _where(app: str | None, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return app and buckets as given, or as configured: a host has no configuration, a laptop does not want to spell it."""
+def _where(
+    app: str | None, names: tuple[str, ...], keys_file: Path | None
+) -> tuple[str, tuple[str, ...], Trusted | None]:
+    """Return app, buckets and public keys as given, or as configured: a host has no configuration, people do not spell it."""
+    from shipping.jobs import keys
+    from shipping.signing import Trusted
+
+    given = None if keys_file is None else Trusted.read(keys_file)
     if app and names:
-        return app, names
+        return app, names, given
     config = _config(app)
     found = names or config.slug_buckets
     if not found:
         raise UsageError(
             f"cannot look for slugs of {config.app!r}: its configuration names no bucket", hint="--bucket NAME"
         )
-    return config.app, found
+    return config.app, found, given or keys.trusted(config)
 
 
 def _open(stack: ExitStack, names: tuple[str, ...]) -> list[Bucket]:

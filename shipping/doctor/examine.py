@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shipping.doctor import bucket as buckets
-from shipping.doctor import files, programs
+from shipping.doctor import files, programs, signatures
 from shipping.doctor.finding import Finding, ok, unknown
 from shipping.doctor.organization import Patient
 from shipping.pipelines.origin import own_pipeline
@@ -41,7 +41,7 @@ def repository(here: Surroundings, app: str | None) -> tuple[Config | None, list
     findings += files.pipeline(here.root, file)
     findings += files.launcher(here.shell, here.root, file)
     if config is not None:
-        findings += [*files.plugins(here.root, config), *files.durations(here.root, config)]
+        findings += [*files.plugins(here.root, config), *files.durations(here.root, config), *signatures.keys(config)]
     findings += [files.committed(here.shell, here.root), programs.ship(files.pinned(here.root))]
     return config, [*findings, programs.agent(here.shell, here.env, config)]
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from pipeline_gen.errors import InfraError, Refused, UsageError
 from pipeline_gen.git import Git
 from pipeline_gen.plan import config_of
+from shipping.jobs import keys
 from shipping.jobs.planned import planned, tell
 from shipping.processes import ProcessTree, agent_of, exit_on_sigterm
+from shipping.records.following import Following
+from shipping.release.following import announce
 from shipping.slug.assembly import assemble
 from shipping.slug.layers import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline_gen.config import Config
     from pipeline_gen.plan import Plan
     from shipping.jobs.context import JobContext
     from shipping.slug.assembly import Assembled
@@ -30,6 +34,8 @@ def run(context: JobContext) -> int:
     if config.slug is None:
         raise UsageError("cannot build a slug: the plan's configuration has no 'slug'")
     dirty = _state(context, plan)
+    # Before anything is built: a key that cannot be used is told in the first second, not after minutes.
+    signer = keys.signer(config, "main" if plan.main else "pr")
     buckets = [context.bucket(name) for name in config.slug_buckets]
     with (
         exit_on_sigterm(),
@@ -45,13 +51,28 @@ def run(context: JobContext) -> int:
             clock=context.clock,
             say=context.say,
             run=partial(_command, context, tree),
+            signer=signer,
+            trusted=keys.trusted(config),
         )
-        done = assemble(shop, config.slug.layers, buckets, commit=plan.commit)
+        done = assemble(shop, config.slug.layers, buckets, commit=plan.commit, processes=config.processes)
     context.say(summary(done))
     for place in done.missing:
         context.say(f"missing in bucket {place.bucket!r}: {place.error}")
+    _tell_hosts(context, plan, config, done)
     tell(context, "show the slug on the build's page", lambda: _show(context, done, dirty))
     return 0
+
+
+def _tell_hosts(context: JobContext, plan: Plan, config: Config, done: Assembled) -> None:
+    """Let hosts fetch what they will probably be told to run, while tests and gates still have a say."""
+    if not plan.main or plan.position is None:
+        return
+    hint = Following(commit=plan.commit, slug=done.manifest.slug, position=plan.position)
+    without = {place.bucket for place in done.missing}
+    for region in config.deploying:
+        if region.fleet is not None and region.bucket not in without:
+            announced = partial(announce, context.bucket(region.bucket), config.app, region.name, hint)
+            tell(context, f"let the hosts of {region.name!r} fetch the slug beforehand", announced)
 
 
 def summary(done: Assembled) -> str:

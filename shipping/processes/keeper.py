@@ -173,6 +173,7 @@ class Keeper:
     def _kill_all(self) -> None:
         """Kill until nothing is left: what forks while we look is found by the next look."""
         deadline = time.monotonic() + KILL_SECONDS
+        empty = 0
         while time.monotonic() < deadline:
             if self.child is not None and self.code is None:
                 self._kill(self.child, group=not LINUX)
@@ -180,7 +181,9 @@ class Keeper:
             for pid in found:
                 self._kill(pid)
             self._reap()
-            if not found and (self.child is None or self.code is not None):
+            # Twice: a look misses a child whose parent died while it looked; by the next one the child is ours.
+            empty = 0 if found or (self.child is not None and self.code is None) else empty + 1
+            if empty == 2:
                 return
             time.sleep(0.005)
 

@@ -27,7 +27,7 @@ def decode(body: bytes, read: Callable[[Mapping[str, Any]], T], *, schema: int, 
         found = int(data["schema"])
         if found <= schema:
             return read(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(f"cannot use {what}: it is truncated or damaged ({type(error).__name__}: {error})") from error
     raise UsageError(
         f"cannot read {what}: it has schema {found}, this ship knows up to {schema}", hint="update ship on this machine"

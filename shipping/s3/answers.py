@@ -13,6 +13,7 @@ class Answer(Enum):
     """The kinds of answers that call for different actions."""
 
     ABSENT = auto()  # no such object
+    SAME = auto()  # the object is still the version that the reader named
     LOST = auto()  # the condition does not hold: somebody else wrote
     CONFLICT = auto()  # two conditional writes at once: this one was not done, ask again
     BUSY = auto()  # not done, ask again later
@@ -36,6 +37,7 @@ _CODES = {
     "ExpiredToken": Answer.DENIED,  # a 400 too
 }
 _STATUSES = {
+    304: Answer.SAME,
     403: Answer.DENIED,
     404: Answer.ABSENT,
     409: Answer.CONFLICT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from uuid import uuid4
 
 from pipeline_gen.errors import InfraError
@@ -82,6 +82,22 @@ class Bucket:
             return Stored(body=self.receive(response), version=str(response["ETag"]))
 
         return self._unless_absent(f"read {key!r}", attempt)
+
+    def poll(self, key: str, *, known: str | None) -> Stored | Literal["unchanged"] | None:
+        """Return the object, "unchanged" where it still is the version ``known``, or None where there is none.
+
+        One request and no other: whoever polls asks again anyway. Raises InfraError where the answer was none of these.
+        """
+        condition = {} if known is None else {"IfNoneMatch": known}
+        try:
+            response = self.ask("get_object", Key=key, **condition)
+            return Stored(body=self.receive(response), version=str(response["ETag"]))
+        except Answered as answered:
+            if answered.answer is Answer.SAME:
+                return "unchanged"
+            if answered.answer is Answer.ABSENT:
+                return None
+            raise self.failure(answered.told, f"read {key!r}") from None
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in ascending order; pages are fetched as they are needed."""

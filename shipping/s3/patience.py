@@ -24,16 +24,17 @@ SILENCE = 10.0
 class Patience:
     """Bounded exponential back-off. Half of each pause is random, so that writers who met once do not meet again.
 
-    ``silence``: seconds without a byte after which an answer counts as lost.
+    ``silence``: seconds without a byte after which an answer counts as lost; ``pauses``: between two tries.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     silence: float = SILENCE
+    pauses: tuple[float, ...] = PAUSES
     chance: Callable[[], float] = random.random
 
     def tries(self) -> Iterator[int]:
         """Yield the number of each try, and sleep between them."""
         yield 0
-        for number, pause in enumerate(PAUSES, start=1):
+        for number, pause in enumerate(self.pauses, start=1):
             self.clock.sleep(pause * (0.5 + self.chance() / 2))
             yield number

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused, ShipError
 from pipeline_gen.wire import canonical
+from shipping.records import process
+from shipping.records.process import ProcessType
+from shipping.signing import Untrusted
 from shipping.slug import fetch, keys, layers
 from shipping.slug.manifest import Manifest
 from shipping.slug.pack import Package
@@ -62,9 +65,17 @@ class Assembled:
 
 
 def assemble(
-    shop: Workshop, wanted: Sequence[config.Layer], buckets: Sequence[Bucket], *, commit: str, at: At = nowhere
+    shop: Workshop,
+    wanted: Sequence[config.Layer],
+    buckets: Sequence[Bucket],
+    *,
+    commit: str,
+    processes: Sequence[config.Process] = (),
+    at: At = nowhere,
 ) -> Assembled:
     """Build what must be built, publish it to every bucket (home first; none: nowhere), and name it in the release of main.
+
+    ``processes`` are what hosts will run of it: the manifest carries them.
 
     A commit that has its slug already is not built again: buckets that lack it get a copy. Raises what kept it from the home
     bucket; what kept it from another is in ``placed``, for that region's deploy to say and the next publish to mend.
@@ -73,7 +84,7 @@ def assemble(
     earlier = _released(shop, commit)
     if earlier is not None:
         shop.say(f"commit {commit[:12]} has its slug already: {earlier.slug[:12]}")
-        placed = _checked(publish(earlier, {}, buckets, at=at))
+        placed = _checked(publish(earlier, {}, buckets, signer=shop.signer, at=at))
         return Assembled(manifest=earlier, products=(), placed=placed, packed=0, seconds=shop.clock.monotonic() - begun)
     products = layers.make(shop, wanted)
     at("layers-built")
@@ -82,6 +93,7 @@ def assemble(
         domain=shop.domain,
         commit=commit,
         layers=tuple(product.layer for product in products),
+        processes=process.written(ProcessType(**asdict(one)) for one in processes),
         versions={"ship": version("buildkite-ship"), "system": f"{platform.system()}-{platform.machine()}"},
     )
     packages = {
@@ -90,15 +102,21 @@ def assemble(
         if product.entries is not None
     }
     try:
-        placed = _checked(publish(manifest, packages, buckets, at=at)) if buckets else ()
+        placed = _checked(publish(manifest, packages, buckets, signer=shop.signer, at=at)) if buckets else ()
         packed = sum(package.packed for package in packages.values())
     finally:
         for package in packages.values():
             package.close()
     at("buckets-complete")
     if buckets and not _record(shop, manifest, products, at=at):
+        if _released(shop, commit) is None:
+            raise Refused(
+                f"cannot release commit {commit[:12]!r} as slug {manifest.slug[:12]!r}: it is released as another, which "
+                "no trusted key signed",
+                hint="ship a new commit",
+            )
         shop.say(f"commit {commit[:12]} was released by another build meanwhile: its slug is taken over")
-        return assemble(shop, wanted, buckets, commit=commit, at=at)
+        return assemble(shop, wanted, buckets, commit=commit, processes=processes, at=at)
     seconds = shop.clock.monotonic() - begun
     return Assembled(manifest=manifest, products=products, placed=placed, packed=packed, seconds=seconds)
 
@@ -119,7 +137,14 @@ def _released(shop: Workshop, commit: str) -> Manifest | None:
     if shop.domain != "main" or shop.home is None:
         return None
     slug = released(shop.home, shop.app, commit)
-    return None if slug is None else fetch.manifest(shop.home, shop.app, slug)
+    if slug is None:
+        return None
+    try:
+        return fetch.manifest(shop.home, shop.app, slug, purpose="main", trusted=shop.trusted)
+    except Untrusted as error:
+        # Our signature would make it trusted, so it is signed only if this checkout makes the very same slug.
+        shop.say(f"{error.message}: it is built again")
+        return None
 
 
 def _checked(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:

@@ -5,43 +5,87 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline_gen.errors import InfraError, Refused, UsageError
+from shipping import signing
 from shipping.slug import keys, zstd
 from shipping.slug.manifest import Manifest, admit
 from shipping.slug.unpack import Damaged, Source, link, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from shipping.s3 import Bucket
+    from pipeline_gen.ports import Stored
+    from shipping.signing import Trusted
     from shipping.slug.keys import Domain
     from shipping.slug.manifest import Layer
 
 AT_ONCE = 4
+# What may be used for what: main's slugs are good for everything.
+_FOR: Mapping[Domain, tuple[Domain, ...]] = {"main": ("main",), "pr": ("pr", "main")}
 
 
-def manifest(bucket: Bucket, app: str, slug: str) -> Manifest:
-    """Read a slug's manifest. Raises Refused where it is missing or not that slug's."""
-    stored = bucket.get(keys.manifest(app, slug))
+class Blobs(Protocol):
+    """Where a slug's manifest and layers are read: a bucket, or a machine's own copies before one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def get(self, key: str) -> Stored | None: ...
+
+    def open(self, key: str) -> Iterator[bytes] | None: ...
+
+
+class NoRoom(InfraError):
+    """This machine's disk cannot take the slug; the bucket is not to blame."""
+
+
+def manifest(bucket: Blobs, app: str, slug: str, *, purpose: Domain = "pr", trusted: Trusted | None = None) -> Manifest:
+    """Read a slug's manifest; it is for ``purpose``, and signed for it where anybody is ``trusted``.
+
+    Raises Refused where it is missing or not that slug's, where a pull request built what main wants, and Untrusted.
+    """
+    key = keys.manifest(app, slug)
+    stored = bucket.get(key)
     if stored is None:
         raise Refused(f"cannot find slug {slug[:12]!r} of {app!r} in bucket {bucket.name!r}: it has no manifest there")
-    return Manifest.decode(stored.body, app=app, slug=slug, where=f"bucket {bucket.name!r}")
+    said = None
+    if trusted is not None:
+        # Before a word of it is read: what is not signed is only bytes.
+        what = f"the manifest of slug {slug[:12]!r} in bucket {bucket.name!r}"
+        said = signing.beside(bucket, key, stored.body, trusted=trusted, app=app, purposes=_FOR[purpose], what=what)
+    found = Manifest.decode(stored.body, app=app, slug=slug, where=f"bucket {bucket.name!r}")
+    if purpose == "main" and found.domain != "main":
+        raise Refused(f"cannot use slug {slug[:12]!r} for 'main': it was built for {found.domain!r}")
+    if said is not None and (said.purpose, said.commit) != (found.domain, found.commit):
+        raise signing.Untrusted(
+            f"cannot trust slug {slug[:12]!r} in bucket {bucket.name!r}: it was built for {found.domain!r} of commit "
+            f"{found.commit[:12]!r}, and signed for {said.purpose!r} of {said.commit[:12]!r}"
+        )
+    return found
 
 
-def fetch(bucket: Bucket, app: str, slug: str, destination: Path, *, purpose: Domain = "pr") -> Manifest:
+def fetch(
+    bucket: Blobs,
+    app: str,
+    slug: str,
+    destination: Path,
+    *,
+    purpose: Domain = "pr",
+    trusted: Trusted | None = None,
+) -> Manifest:
     """Unpack a slug into a folder that does not exist yet. ``purpose`` main: a slug built by a pull request is refused.
+
+    Where anybody is ``trusted``, its manifest must be signed for the purpose, before a byte of it is fetched.
 
     Works in `DESTINATION.tmp` and renames it, so that the folder is complete or not there. Raises Refused by name on whatever
     does not match, InfraError where the disk is too small.
     """
     if destination.exists():
         raise UsageError(f"cannot fetch into {str(destination)!r}: it is there already", hint="name a new folder")
-    found = manifest(bucket, app, slug)
-    if purpose == "main" and found.domain != "main":
-        raise Refused(f"cannot use slug {slug[:12]!r} for 'main': it was built for {found.domain!r}")
+    found = manifest(bucket, app, slug, purpose=purpose, trusted=trusted)
     unfinished = destination.with_name(f"{destination.name}.tmp")
     try:
         _emptied(unfinished)
@@ -50,7 +94,7 @@ def fetch(bucket: Bucket, app: str, slug: str, destination: Path, *, purpose: Do
         unfinished.rename(destination)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise InfraError(f"could not unpack slug {slug[:12]!r} in {str(destination.parent)!r}: {error}") from error
+        raise NoRoom(f"could not unpack slug {slug[:12]!r} in {str(destination.parent)!r}: {error}") from error
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -64,7 +108,7 @@ def _emptied(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def layer(bucket: Bucket, app: str, wanted: Layer, folder: Path) -> None:
+def layer(bucket: Blobs, app: str, wanted: Layer, folder: Path) -> None:
     """Unpack one layer into a folder that has none of its paths."""
     _link_all(wanted, app, folder, dict(_unpack(bucket, app, wanted, folder)))
 
@@ -75,18 +119,18 @@ def room(found: Manifest, folder: Path) -> None:
     free = disk.f_bavail * disk.f_frsize
     # Headers count for little; folders and the last block of each file for about as much.
     if free < found.size:
-        raise InfraError(
+        raise NoRoom(
             f"could not unpack slug {found.slug[:12]!r} in {str(folder.parent)!r}: "
             f"it needs {found.size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free"
         )
     if disk.f_files and disk.f_favail < found.files:
-        raise InfraError(
+        raise NoRoom(
             f"could not unpack slug {found.slug[:12]!r} in {str(folder.parent)!r}: "
             f"it has {found.files} files, {disk.f_favail} inodes are free"
         )
 
 
-def read(bucket: Bucket, app: str, wanted: Layer, use: Callable[[Source], None]) -> None:
+def read(bucket: Blobs, app: str, wanted: Layer, use: Callable[[Source], None]) -> None:
     """Hand a layer's uncompressed stream to ``use``, then check its digest. Raises Refused naming layer and blob."""
     key = wanted.blob(app)
     named = f"layer {wanted.name!r} (blob {key!r} in bucket {bucket.name!r})"
@@ -111,7 +155,7 @@ def _close(chunks: Iterator[bytes]) -> None:
         close()
 
 
-def _unpack_all(bucket: Bucket, found: Manifest, folder: Path) -> None:
+def _unpack_all(bucket: Blobs, found: Manifest, folder: Path) -> None:
     for wanted in found.layers:
         admit(wanted, found.domain)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
@@ -122,7 +166,7 @@ def _unpack_all(bucket: Bucket, found: Manifest, folder: Path) -> None:
         _link_all(wanted, found.app, folder, dict(some), others=set(everything))
 
 
-def _unpack(bucket: Bucket, app: str, wanted: Layer, folder: Path) -> list[tuple[str, str]]:
+def _unpack(bucket: Blobs, app: str, wanted: Layer, folder: Path) -> list[tuple[str, str]]:
     links: list[tuple[str, str]] = []
     read(bucket, app, wanted, lambda source: links.extend(unpack(source, str(folder))))
     return links

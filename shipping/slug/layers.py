@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import Refused, UsageError
+from shipping import signing
 from shipping.slug import archive, fetch, inputs, keys
 from shipping.slug.manifest import Layer, admit
 from shipping.slug.tree import covers, expand
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from pipeline_gen.clock import Clock
     from pipeline_gen.shell import Shell
     from shipping.s3 import Bucket
+    from shipping.signing import Signer, Trusted
     from shipping.slug.keys import Domain
     from shipping.slug.tree import Entry
 
 SCHEMA = 1
+# A layer is of its inputs, not of a commit.
+NO_COMMIT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Workshop:
     """Where layers are made, and for what. ``home`` is None where nothing can be looked up.
 
     ``run`` runs a layer's command in ``root``, its output going where people look; it returns the exit status and raises
-    InfraError where there is no such program.
+    InfraError where there is no such program. ``signer`` signs what is published, and what is found there already must be
+    signed by who is ``trusted`` (None: signatures are not used).
     """
 
     app: str
@@ -41,6 +46,8 @@ class Workshop:
     clock: Clock
     say: Callable[[str], None]
     run: Callable[[Sequence[str]], int]
+    signer: Signer | None = None
+    trusted: Trusted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +97,11 @@ def record(shop: Workshop, product: Product) -> None:
     if product.inputs is None or product.entries is None or shop.home is None:
         return
     body = json.dumps({"schema": SCHEMA, **product.layer.to_json()}, sort_keys=True).encode()
-    if not shop.home.create(keys.layer(shop.app, shop.domain, product.layer.name, product.inputs), body):
+    key = keys.layer(shop.app, shop.domain, product.layer.name, product.inputs)
+    if shop.home.create(key, body):
+        if shop.signer is not None:
+            shop.signer.place(shop.home, key, _signed(key, body), commit=NO_COMMIT)
+    else:
         shop.say(
             f"layer {product.layer.name}: another build made other bytes of the same inputs; "
             "that one is reused from now on (is its run deterministic?)"
@@ -107,12 +118,35 @@ def _known(shop: Workshop, layer: config.Layer, digest: str | None) -> Layer | N
         stored = shop.home.get(key)
         if stored is None:
             continue
+        if not _trusted(shop, layer, key, stored.body, domain):
+            continue
         found = _decoded(stored.body, key)
         admit(found, shop.domain)
         if shop.home.size(found.blob(shop.app)) is not None:
             return found
         shop.say(f"layer {layer.name}: {found.digest[:12]} is recorded, but its bytes are gone: it is built again")
     return None
+
+
+def _signed(key: str, body: bytes) -> bytes:
+    """Return what is signed of a record. It does not name its inputs, so its key belongs to it: moved, it is another's."""
+    return key.encode() + b"\n" + body
+
+
+def _trusted(shop: Workshop, layer: config.Layer, key: str, body: bytes, domain: Domain) -> bool:
+    """Tell whether a record may be believed. One that may not costs a build, never a slug."""
+    if shop.trusted is None or shop.home is None:
+        return True
+    what = f"the record of layer {layer.name!r}"
+    signed = _signed(key, body)
+    try:
+        signing.beside(
+            shop.home, key, signed, trusted=shop.trusted, app=shop.app, purposes=(domain,), commit=NO_COMMIT, what=what
+        )
+    except signing.Untrusted as error:
+        shop.say(f"{error.message}: it is built again")
+        return False
+    return True
 
 
 def _decoded(body: bytes, key: str) -> Layer:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.wire import canonical
+from shipping.records import process
 from shipping.slug import keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shipping.records.process import ProcessType
     from shipping.slug.keys import Domain
 
 SCHEMA = 1
@@ -94,6 +96,11 @@ class Manifest:
         return keys.manifest(self.app, self.slug)
 
     @property
+    def process_types(self) -> tuple[ProcessType, ...]:
+        """Return what hosts run of it, by name. Raises ValueError, KeyError or TypeError; never after `decode`."""
+        return process.read(self.processes)
+
+    @property
     def size(self) -> int:
         return sum(layer.size for layer in self.layers)
 
@@ -133,7 +140,8 @@ class Manifest:
                 processes=data.get("processes", {}),
                 versions=data.get("versions", {}),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            process.read(manifest.processes)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(
                 f"cannot use {named}: it is truncated or damaged ({type(error).__name__}: {error})"
             ) from error

@@ -11,6 +11,7 @@ Point = Literal[
     "blob-sent",
     "blobs-complete",
     "manifest-written",
+    "signature-written",
     "buckets-complete",
     "layer-recorded",
     "release-written",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline_gen.errors import Refused, ShipError
+from pipeline_gen.errors import InfraError, Refused, ShipError
 from shipping.slug import zstd
 from shipping.slug.manifest import Manifest, admit
 from shipping.slug.unpack import Damaged
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from shipping.s3 import Bucket
+    from shipping.signing import Signer
     from shipping.slug.manifest import Layer
     from shipping.slug.pack import Package
     from shipping.slug.points import At
@@ -40,18 +41,29 @@ class Placed:
 
 
 def publish(
-    manifest: Manifest, packages: Mapping[str, Package], buckets: Sequence[Bucket], *, at: At
+    manifest: Manifest,
+    packages: Mapping[str, Package],
+    buckets: Sequence[Bucket],
+    *,
+    signer: Signer | None = None,
+    at: At,
 ) -> tuple[Placed, ...]:
     """Bring the slug into each bucket, the first of which is home. One that fails does not keep the others from it.
+
+    Where there is a ``signer``, each bucket's manifest gets its signature beside it.
 
     ``packages`` holds, by layer name, what this checkout can pack; other layers, and none need be packed, are copied from a
     bucket that has them.
     """
     for layer in manifest.layers:
         admit(layer, manifest.domain)
+    if signer is not None and (signer.app, signer.purpose) != (manifest.app, manifest.domain):
+        raise Refused(
+            f"cannot sign a slug of {manifest.app!r} for {manifest.domain!r}: the key is for {signer.purpose!r}"
+        )
     with ThreadPoolExecutor(len(buckets), thread_name_prefix="publish") as pool:
         return tuple(
-            pool.map(lambda bucket: _Placing(manifest, packages, bucket, buckets, at).run(), buckets),
+            pool.map(lambda bucket: _Placing(manifest, packages, bucket, buckets, signer, at).run(), buckets),
         )
 
 
@@ -59,12 +71,19 @@ class _Placing:
     """The way of the slug into one bucket."""
 
     def __init__(
-        self, manifest: Manifest, packages: Mapping[str, Package], bucket: Bucket, buckets: Sequence[Bucket], at: At
+        self,
+        manifest: Manifest,
+        packages: Mapping[str, Package],
+        bucket: Bucket,
+        buckets: Sequence[Bucket],
+        signer: Signer | None,
+        at: At,
     ) -> None:
         self.manifest = manifest
         self.packages = packages
         self.bucket = bucket
         self.others = [other for other in buckets if other is not bucket]
+        self.signer = signer
         self.at = at
         self.blobs = 0
         self.sent = 0
@@ -75,8 +94,11 @@ class _Placing:
             for layer in self.manifest.layers:
                 self._blob(layer)
             self.at("blobs-complete")
-            self._manifest()
+            there, body = self._manifest()
             self.at("manifest-written")
+            if self.signer is not None:
+                self.signer.place(self.bucket, there.key, body, commit=there.commit)
+            self.at("signature-written")
         except ShipError as failed:
             error = failed
         return Placed(bucket=self.bucket.name, blobs=self.blobs, sent=self.sent, error=error)
@@ -104,15 +126,27 @@ class _Placing:
             hint="retry the job: a layer whose bytes are gone is built again",
         )
 
-    def _manifest(self) -> None:
-        """Create the manifest. One that is there already names the same content, perhaps from an earlier commit."""
+    def _manifest(self) -> tuple[Manifest, bytes]:
+        """Create the manifest; return what is there now, and its bytes.
+
+        One that was there already names the same content, perhaps from an earlier commit: its bytes are what is signed.
+        """
         body = self.manifest.encode()
         if self.bucket.create(self.manifest.key, body):
-            return
+            return self.manifest, body
+        where = f"bucket {self.bucket.name!r}"
         stored = self.bucket.get(self.manifest.key)
-        if stored is not None:
-            where = f"bucket {self.bucket.name!r}"
-            Manifest.decode(stored.body, app=self.manifest.app, slug=self.manifest.slug, where=where)
+        if stored is None:
+            raise InfraError(f"could not write the manifest {self.manifest.key!r} in {where}: it was deleted meanwhile")
+        there = Manifest.decode(stored.body, app=self.manifest.app, slug=self.manifest.slug, where=where)
+        # The slug's id names layers by their digests; what else a manifest says of them must be true before it is signed.
+        for ours, theirs in zip(self.manifest.layers, there.layers, strict=True):
+            if (ours.size, ours.files) != (theirs.size, theirs.files):
+                raise Refused(
+                    f"cannot publish slug {there.slug[:12]!r}: its manifest in {where} says {theirs.size} bytes in "
+                    f"{theirs.files} files of layer {ours.name!r}, which has {ours.size} in {ours.files}"
+                )
+        return there, stored.body
 
 
 class _Counted:

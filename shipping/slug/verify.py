@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline_gen.errors import Refused, ShipError
+from pipeline_gen.errors import ShipError
 from shipping.slug import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shipping.s3 import Bucket
+    from shipping.signing import Trusted
     from shipping.slug.keys import Domain
     from shipping.slug.manifest import Layer, Manifest
     from shipping.slug.unpack import Source
@@ -32,20 +33,23 @@ class Checked:
         return {"bucket": self.bucket, "ok": not self.faults, "faults": [fault.message for fault in self.faults]}
 
 
-def verify(buckets: Sequence[Bucket], app: str, slug: str, *, purpose: Domain = "pr") -> tuple[Checked, ...]:
-    """Read every byte of the slug in every bucket. ``purpose`` main: a slug built by a pull request is a fault."""
+def verify(
+    buckets: Sequence[Bucket], app: str, slug: str, *, purpose: Domain = "pr", trusted: Trusted | None = None
+) -> tuple[Checked, ...]:
+    """Read every byte of the slug in every bucket. ``purpose`` main: a slug built by a pull request is a fault.
+
+    Where anybody is ``trusted``, so is one that is not signed for the purpose.
+    """
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
-        return tuple(pool.map(lambda bucket: _check(bucket, app, slug, purpose), buckets))
+        return tuple(pool.map(lambda bucket: _check(bucket, app, slug, purpose, trusted), buckets))
 
 
-def _check(bucket: Bucket, app: str, slug: str, purpose: Domain) -> Checked:
+def _check(bucket: Bucket, app: str, slug: str, purpose: Domain, trusted: Trusted | None) -> Checked:
     try:
-        found = fetch.manifest(bucket, app, slug)
+        found = fetch.manifest(bucket, app, slug, purpose=purpose, trusted=trusted)
     except ShipError as fault:
         return Checked(bucket=bucket.name, manifest=None, faults=(fault,))
     faults: list[ShipError] = []
-    if purpose == "main" and found.domain != "main":
-        faults.append(Refused(f"cannot use slug {slug[:12]!r} for 'main': it was built for {found.domain!r}"))
     for layer in found.layers:
         faults.extend(_faults(bucket, app, layer))
     return Checked(bucket=bucket.name, manifest=found, faults=tuple(faults))

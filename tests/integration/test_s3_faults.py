@@ -128,6 +128,17 @@ def test_racing_writers_with_faults_have_one_winner(objects: ObjectServer, bucke
         assert _body(bucket, key) == b"%d" % winners[0]
 
 
+@pytest.mark.parametrize("kind", ["500", "503", "cut-before", "cut-after", "cut-half"])
+def test_a_poll_is_one_request(objects: ObjectServer, bucket: Bucket, kind: Kind) -> None:
+    """It fails at once: whoever polls asks again anyway, and has other things to do until then."""
+    bucket.create("key", b"x" * 100_000)
+    faulty(objects, kind, "get")
+
+    with pytest.raises(InfraError, match="could not read 'key'"):
+        bucket.poll("key", known=None)
+    assert len(objects.faults.seen("get", bucket=bucket.name)) == 1
+
+
 @pytest.mark.parametrize("kind", ["500", "503", "delay", "cut-before", "cut-after", "cut-half"])
 def test_reads_are_repeated(objects: ObjectServer, bucket: Bucket, kind: Kind) -> None:
     """Reading is safe to repeat, a body that broke off in the middle included."""

@@ -257,3 +257,151 @@ def test_each_runner_has_its_own_keys(tmp_path: Path) -> None:
     assert [fault.rpartition(", ")[2] for fault in of_pytest] == [
         "allowed: nothing: this key belongs to runner: command"
     ] * 2
+
+
+FLEET = """
+app: inbox
+bucket: ship-us
+slug: {layers: {app: {keep: [a]}}}
+processes:
+  web: {command: "gunicorn 'a b'", count: 4, ready: /readyz, version: /version, drain: 45s, boot: python boot.py}
+  worker: {command: python worker.py, order: stop-first}
+regions:
+  us: {bucket: ship-us, fleet: {tag: "ship:fleet=inbox=us"}, spread: 30s, failed_hosts: 2.5%}
+  eu: {bucket: ship-eu, fleet: {hosts: [eu-1, eu-2]}, failed_hosts: 3}
+  au: {bucket: ship-au}
+"""
+
+
+def test_processes_and_fleets_are_read_and_kept_in_the_plan(tmp_path: Path) -> None:
+    """Commands are split once, limits are numbers, what is absent has its default."""
+    read = load(tmp_path, FLEET)
+
+    web, worker = read.processes
+    assert (web.name, web.command, web.count, web.drain) == ("web", ("gunicorn", "a b"), 4, 45.0)
+    assert (web.ready, web.version, web.boot, web.order) == (
+        "/readyz",
+        "/version",
+        ("python", "boot.py"),
+        "start-first",
+    )
+    assert (worker.ready, worker.boot, worker.count, worker.order) == (None, (), 1, "stop-first")
+    us, eu, au = (region.fleet for region in read.regions)
+    assert us is not None
+    assert eu is not None
+    assert (us.tag, us.hosts, us.spread) == (("ship:fleet", "inbox=us"), (), 30.0)
+    assert (eu.tag, eu.hosts, eu.spread) == (None, ("eu-1", "eu-2"), 60.0)
+    assert au is None
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("hosts", "share", "number", "default"), [(1, 0, 3, 0), (39, 0, 3, 0), (40, 1, 3, 0), (5000, 125, 3, 50)]
+)
+def test_how_many_hosts_may_fail(tmp_path: Path, hosts: int, share: int, number: int, default: int) -> None:
+    """A share is rounded down: a fleet of three may lose none by it."""
+    read = load(tmp_path, FLEET.replace("au: {bucket: ship-au}", "au: {bucket: ship-au, fleet: {hosts: [a]}}"))
+
+    limits = [region.fleet.failed_hosts.among(hosts) for region in read.regions if region.fleet]
+
+    assert limits == [share, number, default]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ("count: 4", "count: 0", "processes/web/count: found 0, allowed: a whole number"),
+        ("count: 4", "conut: 4", "did you mean 'count'?"),
+        ("command: python worker.py, ", "", "processes/worker/command: found nothing, allowed: this key is required"),
+        ("command: python worker.py", "command: 'a \"b'", "processes/worker/command: found"),
+        ("order: stop-first", "order: both", "processes/worker/order: found 'both', allowed: start-first | stop-first"),
+        ("ready: /readyz", "ready: readyz", "processes/web/ready: found 'readyz', allowed: a path"),
+        ("ready: /readyz, ", "", "processes/web/version: found '/version', allowed: nothing without 'ready'"),
+        ("  worker:", "  Worker_1:", "processes/Worker_1: found 'Worker_1', allowed: a name"),
+        ("hosts: [eu-1, eu-2]", "", "regions/eu/fleet: found {}, allowed: one of tag"),
+        ("hosts: [eu-1, eu-2]", "hosts: [a], tag: b=c", "allowed: one of tag"),
+        ("hosts: [eu-1, eu-2]", "hosts: []", "regions/eu/fleet/hosts: found [], allowed: at least one host"),
+        ("hosts: [eu-1, eu-2]", "hosts: [a, a]", "each named once"),
+        ("hosts: [eu-1, eu-2]", "hosts: [../a]", "regions/eu/fleet/hosts: found '../a', allowed: a host's name"),
+        ("ship:fleet=inbox=us", "ship:fleet", "regions/us/fleet/tag: found 'ship:fleet', allowed: an EC2 tag"),
+        ("2.5%", "100%", "regions/us/failed_hosts: found '100%', allowed: a number of hosts, or a share"),
+        ("failed_hosts: 3", "failed_hosts: -1", "regions/eu/failed_hosts: found -1"),
+        (
+            "au: {bucket: ship-au}",
+            "au: {bucket: ship-au, spread: 3s}",
+            "regions/au/spread: found '3s', allowed: nothing",
+        ),
+        (
+            "spread: 30s",
+            "deploy: {}",
+            "regions/us/fleet: found {'tag': 'ship:fleet=inbox=us'}, allowed: one of fleet and",
+        ),
+        (
+            "slug: {layers: {app: {keep: [a]}}}",
+            "suites: [{name: u}]",
+            "found ['web', 'worker'], allowed: nothing without",
+        ),
+    ],
+)
+def test_what_no_host_could_run_is_a_fault(tmp_path: Path, written: str, instead: str, said: str) -> None:
+    assert written in FLEET
+
+    found = faults(tmp_path, FLEET.replace(written, instead))
+
+    assert any(said in fault for fault in found), found
+
+
+def test_a_fleet_asks_for_processes(tmp_path: Path) -> None:
+    """Its hosts would have nothing to run."""
+    head, _, rest = FLEET.partition("processes:")
+
+    found = faults(tmp_path, head + rest[rest.index("regions:") :])
+
+    assert [fault.partition(":")[0] for fault in found] == ["regions/us/fleet", "regions/eu/fleet"]
+
+
+KEYS = """
+app: inbox
+bucket: ship-us
+slug:
+  layers: {app: {keep: [a]}}
+  keys:
+    main: "kms:alias/slug-main"
+    pull_request: "file:/etc/ship/pr.pem"
+    clearance: "kms:alias/clearance"
+    public:
+      main: ["ecdsa-p256:AoKyX0Tjnk5qXVDXRPAMbIBo3zWE/H6DwYSoSM5Ju9Vq", "ed25519:nMTjrz8WmvpuLw3kzMZsCjrUcOnSaSMAuQbAF0fhbZY="]
+      pull_request: "ed25519:jO81cmkWqnRLGxhCwM6FNOVeQW0n0YvyFH7sHLBLVwk="
+      clearance: "ed25519:qBFnnmWzP0qbrP7AJ4pwhBlAc9IPcnqkk/3y7XEwLmk="
+"""
+
+
+def test_keys_are_read_and_kept_in_the_plan(tmp_path: Path) -> None:
+    """References of private keys, and several public keys of a purpose."""
+    read = load(tmp_path, KEYS)
+
+    assert read.slug is not None
+    assert read.slug.keys is not None
+    assert (read.slug.keys.main, read.slug.keys.pull_request) == ("kms:alias/slug-main", "file:/etc/ship/pr.pem")
+    assert [len(read.slug.keys.public.main), len(read.slug.keys.public.clearance)] == [2, 1]
+    assert from_resolved(resolved(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ("file:/etc/ship/pr.pem", "file:pr.pem", "slug/keys/pull_request: found 'file:pr.pem', allowed: file:/PATH"),
+        ("kms:alias/slug-main", "-----BEGIN PRIVATE KEY-----", "slug/keys/main: found"),
+        ('clearance: "kms:alias/clearance"', "", "slug/keys/clearance: found nothing, allowed: this key is required"),
+        ("ed25519:jO81", "jO81", "slug/keys/public/pull_request: found"),
+        ("jO81cmkWqnRLGxhCwM6FNOVeQW0n0YvyFH7sHLBLVwk", "nMTjrz8WmvpuLw3kzMZsCjrUcOnSaSMAuQbAF0fhbZY", "is for 'main'"),
+        ("public:", "pubic:", "slug/keys/public: found None, allowed: the public keys of main, pull_request"),
+    ],
+)
+def test_keys_that_would_not_keep_anybody_out(tmp_path: Path, written: str, instead: str, said: str) -> None:
+    """All or none of it, private keys outside of the checkout, a key for each purpose."""
+    assert written in KEYS
+
+    found = faults(tmp_path, KEYS.replace(written, instead))
+
+    assert any(said in fault for fault in found), found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline_gen import steps
-from pipeline_gen.config import Config, Layer, ShardLimits, Slug, Suite, resolved
+from pipeline_gen.config import Config, Deploy, Layer, Region, ShardLimits, Slug, Suite, resolved
 from pipeline_gen.lint import lint
 from pipeline_gen.pipelines import app
 from pipeline_gen.plan import Plan
@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 SLUG = Slug(layers=(Layer(name="app", keep=("inbox",)),))
 
 
-def plan(*, shards: Mapping[str, int], main: bool = True, slug: Slug | None = SLUG, select: str = "off") -> Plan:
+def plan(
+    *,
+    shards: Mapping[str, int],
+    main: bool = True,
+    slug: Slug | None = SLUG,
+    select: str = "off",
+    deploys: tuple[str, ...] = (),
+) -> Plan:
     suites = tuple(Suite(name=name, select=select, shards=ShardLimits(max=5000)) for name in shards)  # type: ignore[arg-type]
-    config = Config(app="inbox", bucket="ship-us", suites=suites, slug=slug)
+    regions = tuple(Region(name=name, bucket=f"ship-{name}", deploy=Deploy(command=("bin/go",))) for name in deploys)
+    config = Config(app="inbox", bucket="ship-us", suites=suites, slug=slug, regions=regions)
     return Plan(
         app="inbox",
         build="b1",
@@ -57,16 +65,17 @@ def flat(made: Plan) -> dict[str, dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize("deploys", [(), ("us", "eu")])
 @pytest.mark.parametrize("select", ["off", "shadow", "on"])
 @pytest.mark.parametrize("main", [True, False])
 @pytest.mark.parametrize(
     "shards", [{}, {"unit": 0}, {"unit": 1}, {"unit": 4, "js": 2}, {"unit": 1350}, {"a": 440, "b": 20}]
 )
 def test_every_pipeline_is_sound_and_satisfies_buildkites_schema(
-    shards: dict[str, int], select: str, *, main: bool
+    shards: dict[str, int], select: str, deploys: tuple[str, ...], *, main: bool
 ) -> None:
     """Lint finds nothing, and neither does the published schema."""
-    made = uploads(plan(shards=shards, main=main, select=select))
+    made = uploads(plan(shards=shards, main=main, select=select, deploys=deploys))
 
     assert lint(made) == []
     for pipeline in made:
@@ -136,3 +145,32 @@ def test_coverage_is_recorded_on_main_beside_the_critical_path() -> None:
     assert main["record-unit"]["priority"] < 0
     assert not any("record-unit" in str(step.get("depends_on")) for step in main.values())
     assert "record-unit" not in branch
+
+
+def test_a_release_of_main_is_concluded_and_triggers_a_deploy_of_its_own_in_every_region() -> None:
+    """The conclusion hears of everything, however it ended; a deploy only of a release that was cleared."""
+    found = flat(plan(shards={"unit": 1}, deploys=("us", "eu")))
+
+    assert found["conclude"]["depends_on"] == [
+        {"step": "tests-complete", "allow_failure": True},
+        {"step": "slug", "allow_failure": True},
+    ]
+    assert found["deploy-eu"] == {
+        "trigger": "inbox-deploy-eu",
+        "label": "deploy to eu",
+        "key": "deploy-eu",
+        "async": True,
+        "depends_on": [{"step": "conclude"}],
+        "build": {
+            "commit": "c" * 40,
+            "branch": "main",
+            "message": "cccccccccccc to eu",
+            "meta_data": {"inbox:release": "1"},
+        },
+    }
+    assert flat(plan(shards={}, deploys=("us",)))["conclude"]["depends_on"] == [{"step": "slug", "allow_failure": True}]
+
+
+def test_nothing_is_released_from_a_branch_or_to_a_region_that_does_not_deploy() -> None:
+    assert "conclude" not in flat(plan(shards={"unit": 1}, deploys=("us",), main=False))
+    assert "conclude" not in flat(plan(shards={"unit": 1}))

@@ -146,3 +146,21 @@ def test_a_plan_of_a_newer_ship_is_refused_with_the_way_out() -> None:
 
     with pytest.raises(UsageError, match=r"schema 99, made by ship '9\.0\.0': this ship is '\d.*' and knows up to 1"):
         StoredPlan.decode(body)
+
+
+@dataclass
+class Lacking(Build):
+    """A Buildkite that does not have the pipelines which steps trigger."""
+
+    def upload(self, pipeline: Mapping[str, Any]) -> None:
+        raise Refused(f"cannot upload the pipeline of {len(pipeline['steps'])} steps: 422")
+
+
+@pytest.mark.parametrize(("deploys", "hint"), [(("us",), "it triggers 'inbox-deploy-us'"), ((), "None")])
+def test_a_pipeline_that_is_not_there_yet_is_named(deploys: tuple[str, ...], hint: str) -> None:
+    """The fix is a command; other refusals stay as they are."""
+    made = plan(shards={"unit": 1}, deploys=deploys)
+
+    with pytest.raises(Refused) as told:
+        attempt(StoredPlan(plan=made, pipeline=tuple(uploads(made))), MemoryStore(), Lacking())
+    assert hint in str(told.value.hint)

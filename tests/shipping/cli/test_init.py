@@ -32,7 +32,7 @@ def test_init_then_preview_from_a_folder_of_the_repository(tmp_path: Path) -> No
 
     assert (first.returncode, again.returncode, shown.returncode) == (0, 0, 0), first.stderr + shown.stderr
     assert "inbox: suite unit, 1 test files (pytest: pytest.ini)" in first.stdout
-    assert "note: git ignores .buildkite/plugins/ (12 files), which must be committed" in first.stdout
+    assert "note: git ignores .buildkite/plugins/ (18 files), which must be committed" in first.stdout
     assert first.stdout.splitlines()[-1].startswith("next: ship pipeline preview;")
     assert "wrote nothing: all of it is there" in again.stdout
     assert os.access(repository.root / ".buildkite" / "ship", os.X_OK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 class ObjectStore(VersionedStore, Protocol):
     """The ports, and the large objects beside them."""
+
+    def poll(self, key: str, *, known: str | None) -> Stored | Literal["unchanged"] | None: ...
 
     def size(self, key: str) -> int | None: ...
 
@@ -64,6 +66,17 @@ def test_get_of_nothing(store: ObjectStore) -> None:
     assert store.get("app/none.json") is None
     assert store.size("app/none.json") is None
     assert store.open("app/none.json") is None
+
+
+def test_polling_reads_only_what_changed(store: ObjectStore) -> None:
+    """Nothing, then the body, then that it is unchanged, then the next body."""
+    assert store.poll("lane", known=None) is None
+    version = store.replace("lane", b"1", version=None)
+
+    assert store.poll("lane", known=None) == Stored(body=b"1", version=version or "")
+    assert store.poll("lane", known=version) == "unchanged"
+    following = store.replace("lane", b"2", version=version)
+    assert store.poll("lane", known=version) == Stored(body=b"2", version=following or "")
 
 
 def test_list_is_ascending_and_only_the_prefix(store: ObjectStore) -> None:

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_gen.clock import SystemClock
-from pipeline_gen.config import Config, Layer, Region, Slug, resolved
+from pipeline_gen.config import Config, Fleet, Keys, Layer, PublicKeys, Region, Slug, from_resolved, resolved
 from pipeline_gen.errors import Refused, UsageError
 from pipeline_gen.plan import Plan, StoredPlan, digest
 from pipeline_gen.shell import LocalShell
 from shipping.buildkite import Agent
 from shipping.jobs import slug
 from shipping.jobs.context import JobContext
+from shipping.lane import keys as lanes
 from shipping.local.objects import Fault
+from shipping.records.following import Following
+from shipping.signing.private import FileKey
 from shipping.slug import keys
 from shipping.slug.assembly import released
 from shipping.slug.verify import verify
 from tests.objects import own_bucket
+from tests.shipping.signing.keys import Ring
 from tests.shipping.slug.shop import APP, APPLICATION, DEPENDENCIES, checkout
 
 if TYPE_CHECKING:
@@ -31,7 +35,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shipping.local.objects import ObjectServer
+    from shipping.records.signature import Purpose
     from shipping.s3 import Bucket
+    from shipping.slug.keys import Domain
+
+# What the configuration calls a purpose, and what signatures call it.
+NAMES: dict[str, Purpose] = {"main": "main", "pull_request": "pr", "clearance": "clearance"}
 
 # What the real agent is asked to do, written down: program, arguments, standard input.
 AGENT = """#!/bin/sh
@@ -96,12 +105,17 @@ def job(objects: ObjectServer, tmp_path: Path) -> Iterator[Job]:
 
 
 def plan_of(
-    root: Path, buckets: list[str], *, main: bool = True, layers: tuple[Layer, ...] = (DEPENDENCIES, APPLICATION)
+    root: Path,
+    buckets: list[str],
+    *,
+    main: bool = True,
+    layers: tuple[Layer, ...] = (DEPENDENCIES, APPLICATION),
+    keys: Keys | None = None,
 ) -> Plan:
     config = Config(
         app=APP,
         bucket=buckets[0],
-        slug=Slug(layers=layers) if layers else None,
+        slug=Slug(layers=layers, keys=keys) if layers else None,
         regions=tuple(Region(name=f"r{number}", bucket=name) for number, name in enumerate(buckets)),
     )
     return Plan(
@@ -136,6 +150,26 @@ def test_the_slug_of_main(job: Job) -> None:
     assert f"**Slug** `{name}`" in job.told
     assert f"meta-data set {APP}:slug\n{name}" in job.told
     assert "3 of 3 buckets" in job.said[-1]
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_a_slug_that_is_signed(job: Job, tmp_path: Path, main: bool) -> None:  # noqa: FBT001 - pytest passes it
+    """By the key of what the build is for, which is the plan's word; the log never shows a key."""
+    ring = Ring()
+    for purpose in ("main", "pr", "clearance"):
+        ring.keys[purpose] = FileKey.generate(tmp_path / f"{purpose}.pem")
+    public = PublicKeys(**{name: (str(ring.keys[one].public),) for name, one in NAMES.items()})
+    where = {name: f"file:{tmp_path}/{one}.pem" for name, one in NAMES.items()}
+    buckets = [bucket.name for bucket in job.buckets]
+    job.plan = plan_of(job.context.root, buckets, main=main, keys=Keys(**where, public=public))
+
+    assert job.run() == 0
+
+    domain: Domain = "main" if main else "pr"
+    [name] = [key.split("/")[2][:64] for key in job.buckets[0].list(f"{APP}/manifests/") if key.endswith(".sig")]
+    checked = verify(job.buckets, APP, name, purpose=domain, trusted=ring.trusted)
+    assert [one.faults for one in checked] == [(), (), ()]
+    assert not any("PRIVATE" in line for line in job.said)
 
 
 def test_the_slug_of_a_pull_request(job: Job) -> None:
@@ -221,3 +255,23 @@ def test_a_second_job_of_the_commit(job: Job) -> None:
     assert job.run() == 0
     assert (job.context.root / "runs").read_text() == before
     assert job.buckets[0].get(keys.release(APP, job.plan.commit)) is not None
+
+
+def test_hosts_may_fetch_what_main_has_published(job: Job) -> None:
+    """Where a region has hosts; what a pull request built is named to nobody."""
+    config = from_resolved(job.plan.source)
+    regions = [replace(region, fleet=Fleet(hosts=("h1",))) for region in config.regions[1:]]
+    with_hosts = replace(config, regions=(config.regions[0], *regions))
+    job.plan = replace(job.plan, source=resolved(with_hosts), main=False, position=None)
+    job.run()
+    assert [bucket.get(lanes.following(APP, "r1")) for bucket in job.buckets] == [None] * 3
+
+    job.plan = replace(job.plan, build="b2", main=True, position=7)
+    job.run()
+
+    found = {}
+    for number, bucket in enumerate(job.buckets):
+        key = lanes.following(APP, f"r{number}")
+        stored = bucket.get(key)
+        found[number] = stored and Following.decode(stored.body, where=key).position
+    assert found == {0: None, 1: 7, 2: 7}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -9,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline_gen.clock import SystemClock
-from pipeline_gen.config import Layer
+from pipeline_gen.config import Layer, Process
 from pipeline_gen.errors import InfraError
 from pipeline_gen.shell import LocalShell
 from shipping.slug.assembly import Assembled, assemble
 from shipping.slug.layers import Workshop
+from shipping.slug.manifest import Layer as Published
 from shipping.slug.points import At, nowhere
 from tests.objects import own_bucket
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from shipping.local.objects import ObjectServer
     from shipping.s3 import Bucket
     from shipping.slug.keys import Domain
+    from tests.shipping.signing.keys import Ring
 
 APP = "inbox"
 INSTALL = """
@@ -72,10 +75,14 @@ class Shop:
     root: Path
     buckets: list[Bucket]
     layers: tuple[Layer, ...] = (DEPENDENCIES, APPLICATION)
+    processes: tuple[Process, ...] = ()
+    ring: Ring | None = None
     said: list[str] = field(default_factory=list)
 
     def build(self, commit: str = "a" * 40, *, domain: Domain = "main", at: At = nowhere) -> Assembled:
-        return assemble(self.workshop(domain), self.layers, self.buckets, commit=commit, at=at)
+        return assemble(
+            self.workshop(domain), self.layers, self.buckets, commit=commit, processes=self.processes, at=at
+        )
 
     def workshop(self, domain: Domain = "main") -> Workshop:
         return Workshop(
@@ -87,6 +94,8 @@ class Shop:
             clock=SystemClock(),
             say=self.said.append,
             run=lambda argv: run(self.root, argv),
+            signer=None if self.ring is None else self.ring.signer(domain),
+            trusted=None if self.ring is None else self.ring.trusted,
         )
 
     @property
@@ -111,28 +120,28 @@ def open_shop(objects: ObjectServer, root: Path, *, buckets: int = 3) -> Iterato
 
 
 def whole(buckets: list[Bucket]) -> bool:
-    """Tell whether every manifest, layer record and release in the buckets names only what is there."""
-    from shipping.slug import fetch
-    from shipping.slug.assembly import released
-    from shipping.slug.manifest import Layer as Published
-
+    """Tell whether every manifest, signature, layer record and release in the buckets names only what is there."""
     for bucket in buckets:
         listed = set(bucket.list(""))
-        for key in listed:
-            if "/manifests/" in key:
-                slug = key.rpartition("/")[2].removesuffix(".json")
-                for layer in fetch.manifest(bucket, APP, slug).layers:
-                    if layer.blob(APP) not in listed:
-                        return False
-            if "/layers/" in key:
-                import json
-
-                stored = bucket.get(key)
-                assert stored is not None
-                if Published.from_json(json.loads(stored.body)).blob(APP) not in listed:
-                    return False
-            if "/releases/" in key:
-                slug_id = released(bucket, APP, key.split("/")[-2])
-                if f"{APP}/manifests/{slug_id}.json" not in listed:
-                    return False
+        if any(not named(bucket, key) <= listed for key in listed):
+            return False
     return True
+
+
+def named(bucket: Bucket, key: str) -> set[str]:
+    """Return the keys that the object under ``key`` names."""
+    from shipping.slug import fetch
+    from shipping.slug.assembly import released
+
+    stored = bucket.get(key)
+    assert stored is not None
+    if key.endswith(".sig"):
+        return {key.removesuffix(".sig")}
+    if "/manifests/" in key:
+        slug = key.rpartition("/")[2].removesuffix(".json")
+        return {layer.blob(APP) for layer in fetch.manifest(bucket, APP, slug).layers}
+    if "/layers/" in key:
+        return {Published.from_json(json.loads(stored.body)).blob(APP)}
+    if "/releases/" in key:
+        return {f"{APP}/manifests/{released(bucket, APP, key.split('/')[-2])}.json"}
+    return set()

@@ -1,0 +1,1 @@
+"""What we ask of AWS beside S3. `kms`: keys that sign and never leave it."""

@@ -1,0 +1,146 @@
+"""`ship status`, `lock` and `unlock`, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shipping.cli import run
+from shipping.lane import machine
+from shipping.lane.ledger import Ledger
+from shipping.lane.machine import Wanted
+from tests.objects import own_bucket
+from tests.repository import Repository
+from tests.shipping.release.scene import commit, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shipping.local.objects import ObjectServer
+    from shipping.s3 import Bucket
+
+CONFIGURATION = """
+app: inbox
+bucket: {0}
+slug: {{layers: {{app: {{keep: [inbox]}}}}}}
+regions:
+  us: {{bucket: {0}, deploy: {{command: bin/go}}}}
+  eu: {{bucket: {1}, deploy: {{command: bin/go}}}}
+  au: {{bucket: {1}}}
+"""
+
+
+@pytest.fixture
+def buckets(objects: ObjectServer) -> Iterator[list[Bucket]]:
+    with own_bucket(objects) as us, own_bucket(objects) as eu:
+        yield [us, eu]
+
+
+@pytest.fixture(autouse=True)
+def root(objects: ObjectServer, buckets: list[Bucket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """Stand in a configured repository, as somebody whom git knows."""
+    repository = Repository.create(tmp_path / "repository")
+    text = CONFIGURATION.format(*(bucket.name for bucket in buckets))
+    repository.commit("one", {".buildkite/shipping.yml": text})
+    repository.git("config", "user.name", "Ada")
+    monkeypatch.chdir(repository.root)
+    for name in ("BUILDKITE_UNBLOCKER", "BUILDKITE_BUILD_CREATOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in objects.environment.items():
+        monkeypatch.setenv(name, value)
+    return repository
+
+
+def test_regions_are_locked_with_a_reason_and_unlocked(
+    buckets: list[Bucket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who, why and since when are read by whoever comes next."""
+    assert run(["lock", "--all", "--reason", "mail is late"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "us: locked by Ada: mail is late",
+        "eu: locked by Ada: mail is late",
+    ]
+    assert run(["lock", "--region", "eu", "--reason", "mine"]) == 1
+    assert "eu: unchanged: locked already by Ada since" in capsys.readouterr().out
+
+    assert run(["unlock", "--region", "us", "--reason", "it came", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["environments"]
+    assert (told["environment"], told["changed"], told["lock"]) == ("us", True, None)
+    assert run(["unlock", "--region", "us"]) == 1
+    assert "us: unchanged: the lane is not locked" in capsys.readouterr().out
+    history = Ledger(buckets[0], app="inbox", environment="us").history()
+    assert [(one.transition.kind, one.reason) for one in history] == [("lock", "mail is late"), ("unlock", "it came")]
+
+
+def test_inside_a_build_it_is_whoever_started_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BUILDKITE_BUILD_CREATOR", "Grace")
+
+    run(["lock", "--region", "us", "--reason", "x"])
+
+    assert "locked by Grace" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["lock", "--reason", "x"], "cannot tell which regions are meant"),
+        (["unlock", "--all", "--region", "us"], "cannot tell which regions are meant"),
+        (["lock", "--region", "uss", "--reason", "x"], "did you mean 'us'?"),
+        (["lock", "--region", "au", "--reason", "x"], "cannot find the region 'au'"),
+        (["lock", "--region", "us", "--reason", " "], "cannot lock without a reason"),
+        (["lock", "--region", "us"], "Missing option '--reason'"),
+        (["status", "--region", "xx"], "cannot find the region 'xx', there is us, eu"),
+    ],
+)
+def test_what_is_not_said_clearly_is_not_done(
+    words: list[str], told: str, buckets: list[Bucket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    assert told in capsys.readouterr().err
+    assert list(buckets[0].list("")) == []
+
+
+def test_a_region_that_cannot_be_reached_keeps_no_other_from_being_locked(
+    root: Repository, buckets: list[Bucket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named; the exit status says that something is open."""
+    text = CONFIGURATION.format("no-such-bucket", buckets[1].name)
+    root.commit("elsewhere", {".buildkite/shipping.yml": text})
+
+    assert run(["lock", "--all", "--reason", "x"]) == 2
+    us, *_, eu = capsys.readouterr().out.splitlines()
+    assert us.startswith("us: cannot read 'inbox/lanes/us.json' in bucket 'no-such-bucket'")
+    assert eu == "eu: locked by Ada: x"
+    assert run(["status"]) == 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("  locked by Ada since")
+
+
+def test_status_says_what_is_wanted_since_when_and_who_stopped_it(
+    buckets: list[Bucket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["status"]) == 0
+    assert capsys.readouterr().out == "us: wants nothing yet\neu: wants nothing yet\n"
+
+    ledger = Ledger(buckets[0], app="inbox", environment="us")
+    wanted = Wanted(commit=commit(7), slug="7" * 64, position=7)
+    act = named("deploy-7", "build 3 of inbox-deploy-us")
+    ledger.change(act, lambda lane: machine.flip(lane, wanted, act))
+    run(["lock", "--region", "us", "--reason", "x"])
+    capsys.readouterr()
+    assert run(["status", "--region", "us"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        f"us: wants {commit(7)[:12]} (position 7), since 2026-01-01T00:00:00.000Z, build 3 of inbox-deploy-us"
+    )
+    assert lines[1].startswith("  locked by Ada since")
+
+    run(["status", "--json"])
+    us, eu = json.loads(capsys.readouterr().out)["environments"]
+    assert (us["pointer"]["commit"], us["lock"]["who"], us["since"]) == (commit(7), "Ada", act.at)
+    assert [one["kind"] for one in us["transitions"]] == ["flip", "lock"]
+    assert (eu["pointer"], eu["lock"], eu["error"]) == (None, None, None)
