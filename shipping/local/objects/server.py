@@ -7,7 +7,7 @@ import os
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import InfraError
@@ -92,17 +92,20 @@ def running(port: int = 0) -> Iterator[ObjectServer]:
 
 def serve(state: Path, *, port: int = 0, buckets: Iterable[str] = ()) -> None:
     """Serve until SIGTERM or SIGINT. ``state/objects.json`` appears once the server answers, and is gone when it stops."""
-    over = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
+    ends = (signal.SIGTERM, signal.SIGINT)
+    # Blocked before there are threads, then waited for: a handler's wake-up of a lock without a time limit can be lost.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     file = state / STATE_FILE
-    with running(port) as server:
-        server.create_bucket(*buckets)
-        _announce(file, server)
-        try:
-            over.wait()
-        finally:
-            file.unlink(missing_ok=True)
+    try:
+        with running(port) as server:
+            server.create_bucket(*buckets)
+            _announce(file, server)
+            try:
+                signal.sigwait(ends)
+            finally:
+                file.unlink(missing_ok=True)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _announce(file: Path, server: ObjectServer) -> None:

@@ -93,7 +93,8 @@ def main() -> None:
     threading.Thread(target=private.serve_forever, args=(0.02,), daemon=True).start()
     opened.wait()
     threading.Thread(target=shared.serve_forever, args=(0.02,), daemon=True).start()
-    draining.wait()
+    while not draining.wait(0.05):
+        pass  # CPython can lose the one wake-up that a signal gives to a lock: a wait without an end may then never end
     if BEHAVIOUR == "deaf":
         threading.Event().wait()
     shared.shutdown()
