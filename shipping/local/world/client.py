@@ -8,6 +8,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline_gen.errors import InfraError, UsageError
@@ -18,7 +19,6 @@ from shipping.local.world.launch import launch, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from shipping.buildkite.rest import Rest
     from shipping.local.world.options import Options
@@ -58,6 +58,21 @@ class RunningAgent:
     """An agent of the world. ``pid`` is None for the moment between its end and its restart."""
 
     name: str
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningHost:
+    """A host of the world: ``addresses`` by process type, ``pid`` of its daemon (None between its end and its restart).
+
+    ``folder`` is the daemon's own.
+    """
+
+    app: str
+    region: str
+    name: str
+    addresses: Mapping[str, str]
+    folder: Path
     pid: int | None
 
 
@@ -110,6 +125,12 @@ class World:
         """The agents as they run now; a restart changes the pid."""
         facts = self.folder.read(self.folder.world_facts) or self._facts
         return tuple(RunningAgent(name=agent["name"], pid=agent["pid"]) for agent in facts["agents"])
+
+    @property
+    def hosts(self) -> tuple[RunningHost, ...]:
+        """The hosts as they are now; a restart changes the daemon's pid."""
+        facts = self.folder.read(self.folder.world_facts) or self._facts
+        return tuple(RunningHost(**{**host, "folder": Path(host["folder"])}) for host in facts["hosts"])
 
     @property
     def environment(self) -> dict[str, str]:
