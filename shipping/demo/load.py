@@ -1,9 +1,9 @@
 """Customers at a constant rate, who never ask twice: what a roll drops is seen here.
 
-Open loop: a slow answer does not slow down who asks next. Some requests come on new connections, some on kept ones, some are
-slow, some are POSTs with an id of their own, which the application writes down. There are no retries. Before a connection is
-used again a FIN that has arrived is read (a server may close between two requests); any other reset, an error status, a
-missing or cut answer is a failure.
+Open loop: a slow answer does not slow down who asks next, and a request's time counts from the moment at which it was due.
+Some requests come on new connections, some on kept ones, some are slow, some are POSTs with an id of their own, which the
+application writes down. There are no retries. Before a connection is used again a FIN that has arrived is read (a server may
+close between two requests); any other reset, an error status, a missing or cut answer is a failure.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Counted:
     posted: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # of fast ones, in the order of their answers
+    due: list[float] = field(default_factory=list)  # when those were due, by the machine's monotonic clock
     at_risk: int = 0
     seen: dict[str, float] = field(default_factory=dict)
 
@@ -118,7 +119,8 @@ class Load:
         begun = time.monotonic()
         number = 0
         while not self._end.is_set():
-            task = asyncio.ensure_future(self._one(number))
+            due = begun + number / self._customers.rate
+            task = asyncio.ensure_future(self._one(number, due))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
             number += 1
@@ -127,10 +129,9 @@ class Load:
         while self._kept:
             self._kept.pop().close()
 
-    async def _one(self, number: int) -> None:
+    async def _one(self, number: int, due: float) -> None:
         asked = self._request(number)
         self.counted.sent += 1
-        begun = time.monotonic()
         try:
             answer = await asyncio.wait_for(self._ask(asked), self._customers.patience)
         except (OSError, _Cut, ValueError, TimeoutError) as error:
@@ -139,7 +140,8 @@ class Load:
             return
         self.counted.answered += 1
         if asked.path == self._customers.fast_path:
-            self.counted.seconds.append(time.monotonic() - begun)
+            self.counted.seconds.append(time.monotonic() - due)
+            self.counted.due.append(due)
             self.counted.seen.setdefault(answer, time.time())
 
     def _request(self, number: int) -> _Request:

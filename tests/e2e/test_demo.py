@@ -17,7 +17,7 @@ DEMO = [sys.executable, "-m", "shipping.cli", "demo", "--no-keep"]
 
 
 def test_the_demo_ends_well_and_shows_what_it_promises(agent_program: Path, tmp_path: Path) -> None:
-    """A green merge with a slug in three buckets, a red one with its test named, a pull request with its reasons."""
+    """Merges in production with no request failed, one that no host starts, a red one, a pull request with its reasons."""
     env = {**os.environ, "SHIP_BUILDKITE_AGENT": str(agent_program), "TMPDIR": str(tmp_path)}
 
     done = subprocess.run(DEMO, env=env, capture_output=True, text=True, check=False)
@@ -25,12 +25,21 @@ def test_the_demo_ends_well_and_shows_what_it_promises(agent_program: Path, tmp_
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for said in (
         "ship-inbox-us: whole\nship-inbox-eu: whole\nship-inbox-au: whole",
+        "requests failed          0\n",
+        "(lost 0, written twice 0)",
+        "(left behind 0, sent twice 0)",
+        "process groups replaced  18\n",
+        "failed: us-1",
+        "No module named 'greeting'",
         "  tests/units/test_text.py::test_counts_are_said_with_their_noun",
         "tests-js passed",
         "tests/units/test_paging.py: function body (inbox/paging.py: size)",
     ):
         assert said in done.stdout
-    assert done.stdout.count("from merge to the end") == 3
+    assert done.stdout.count("a customer is answered by it") == 2
+    assert done.stdout.count("all hosts run it, and nothing else") == 3
+    assert all(f"us-{number} refuses it, and serves" in done.stdout for number in (1, 2, 3))
+    assert done.stdout.count("from merge to the end") == 2
     assert remains(tmp_path) == []
 
 
