@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Refused
@@ -13,7 +14,6 @@ from shipping.demo.hops import Arrival, hops
 from shipping.demo.production import Jobs, follow, serving
 from shipping.demo.timeline import timeline
 from shipping.demo.traffic import Traffic, kept, tally
-from shipping.local.hosts.running import running
 from shipping.local.world import PullRequest
 from shipping.local.world.deploying import bring_deploys
 
@@ -105,10 +105,8 @@ def refuse_what_does_not_boot(stage: Stage) -> None:
     followed = follow(stage.world, build, commit, stage.say)
     if followed.state != "failed" or serving(stage.world) != before:
         raise Refused(f"cannot go on: {commit[:12]} does not boot, and hosts took it", hint=f"look at {build.url}")
-    host = stage.world.hosts[0]
-    why = running(host.folder).why.splitlines()
     stage.say(f"\n  red: {followed.deploy.url}")
-    for line in (*_said(stage, followed.deploy), f"{host.name}: {why[0]}", *why[1:][-1:]):
+    for line in _said(stage, followed.deploy):
         stage.say(f"  {line}")
     repository.git("reset", "--quiet", "--hard", "HEAD~1")
 
@@ -173,8 +171,8 @@ def _ship_to_production(stage: Stage, commit: str, message: str, traffic: Traffi
 
 def _said(stage: Stage, deploy: Build) -> list[str]:
     """Return what the deploy says of its end."""
-    shown = " ".join(annotation["body_html"] for annotation in stage.world.annotations(deploy))
-    return [re.sub("<[^>]*>", "", shown).strip()]
+    shown = "\n".join(str(annotation["body_html"]) for annotation in stage.world.annotations(deploy))
+    return [line for line in unescape(re.sub("<[^>]*>", "", shown)).splitlines() if line.strip()]
 
 
 def _build(stage: Stage, wanted: str, **asked: Any) -> Build:  # noqa: ANN401 - what World.build takes
