@@ -12,7 +12,8 @@ from shipping.local.hosts.running import running
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from shipping.local.world.client import RunningHost, World
+    from shipping.local.hosts.published import RunningHost
+    from shipping.local.world.client import World
 
 
 def facts(hosts: Sequence[RunningHost]) -> list[dict[str, Any]]:
