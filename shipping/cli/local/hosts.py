@@ -73,7 +73,7 @@ def log(*, name: str, process: str | None, following: bool, repo: Path, state: P
     there = options(repo, state)
     with opened(repo, state) as world:
         one = one_of(world.hosts, name, command="ship local host log", there=there)
-        shown = HostLog(world=world, host=one, process=process, there=there)
+        shown = HostLog(folder=world.folder, host=one, process=process, there=there)
         while shown.look(_write) and following:
             time.sleep(POLL)
 

@@ -3,5 +3,6 @@
 - `roster`: which hosts the configurations of a repository name
 - `place`: where a host lies, the file its daemon reads, the ports where it takes requests
 - `running`: what a host runs now, by its own notes
+- `published`: where the world tells of them
 - `ending`: nothing of a host is left running, whatever killed its daemon
 """

@@ -8,10 +8,10 @@ import os
 import re
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline_gen.errors import InfraError, UsageError
+from shipping.local.hosts.published import published
 from shipping.local.processes import this_process
 from shipping.local.world.environment import client_environment
 from shipping.local.world.folder import Folder
@@ -19,8 +19,10 @@ from shipping.local.world.launch import launch, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from shipping.buildkite.rest import Rest
+    from shipping.local.hosts.published import RunningHost
     from shipping.local.world.options import Options
 
 # The first step of a pipeline as Buildkite suggests it: it uploads what `.buildkite/pipeline.yml` of the commit says.
@@ -58,21 +60,6 @@ class RunningAgent:
     """An agent of the world. ``pid`` is None for the moment between its end and its restart."""
 
     name: str
-    pid: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningHost:
-    """A host of the world: ``addresses`` by process type, ``pid`` of its daemon (None between its end and its restart).
-
-    ``folder`` is the daemon's own.
-    """
-
-    app: str
-    region: str
-    name: str
-    addresses: Mapping[str, str]
-    folder: Path
     pid: int | None
 
 
@@ -129,8 +116,7 @@ class World:
     @property
     def hosts(self) -> tuple[RunningHost, ...]:
         """The hosts as they are now; a restart changes the daemon's pid."""
-        facts = self.folder.read(self.folder.world_facts) or self._facts
-        return tuple(RunningHost(**{**host, "folder": Path(host["folder"])}) for host in facts["hosts"])
+        return published(self.folder.root)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -12,7 +12,8 @@ from shipping.local.hosts.running import running
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from shipping.local.world.client import RunningHost, World
+    from shipping.local.hosts.published import RunningHost
+    from shipping.local.world.folder import Folder
 
 
 def facts(hosts: Sequence[RunningHost]) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ def _shortest(one: RunningHost, hosts: Sequence[RunningHost]) -> str:
 class HostLog:
     """What a host's daemon prints, or with ``process`` its groups of that type, or the group of that id."""
 
-    world: World
+    folder: Folder
     host: RunningHost
     process: str | None
     there: str
@@ -84,7 +85,7 @@ class HostLog:
 
         Raises UsageError where nothing of that name was ever seen.
         """
-        up = self.world.folder.holder() is not None
+        up = self.folder.holder() is not None
         files = self._files()
         if not files and not self._told:
             raise self._nothing()
@@ -96,7 +97,7 @@ class HostLog:
     def _files(self) -> Mapping[str, Path]:
         if self.process is None:
             one = self.host
-            return {one.name: self.world.folder.log(f"{one.app}.{one.region}.{one.name}")}
+            return {one.name: self.folder.log(f"{one.app}.{one.region}.{one.name}")}
         groups = running(self.host.folder).groups
         return {group.id: Path(group.log) for group in groups if self.process in {group.process, group.id}}
 
