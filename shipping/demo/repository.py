@@ -71,6 +71,11 @@ class SampleRepository:
         self.git(*AUTHOR, "merge", "--quiet", "--no-ff", "-m", message, branch)
         return self.git("rev-parse", "HEAD")
 
+    def revert(self) -> str:
+        """Undo the last commit by another, and return that one's id."""
+        self.git(*AUTHOR, "revert", "--no-edit", "HEAD")
+        return self.git("rev-parse", "HEAD")
+
     def git(self, *arguments: str) -> str:
         done = self.shell.run(["git", "-C", str(self.root), *arguments])
         if done.code != 0:

@@ -108,7 +108,7 @@ def refuse_what_does_not_boot(stage: Stage) -> None:
     stage.say(f"\n  red: {followed.deploy.url}")
     for line in _said(stage, followed.deploy):
         stage.say(f"  {line}")
-    repository.git("reset", "--quiet", "--hard", "HEAD~1")
+    repository.revert()
 
 
 def count(stage: Stage, traffic: Traffic, *, replaced: int) -> None:

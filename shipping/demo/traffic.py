@@ -41,12 +41,14 @@ class Kept:
 class Tally:
     """What customers saw, beside what the application kept.
 
-    ``lost`` and ``doubled`` are comments, ``late`` and ``repeated`` those that were not sent on, or more than once.
+    ``seconds`` are those of the answers to fast requests, sorted. ``lost`` and ``doubled`` are comments, ``late`` and
+    ``repeated`` those that were not sent on, or more than once.
     """
 
     sent: int
     fresh: int
     reused: int
+    seconds: tuple[float, ...]
     failures: tuple[Failure, ...]
     comments: int
     lost: int
@@ -58,6 +60,12 @@ class Tally:
     def ok(self) -> bool:
         return not (self.failures or self.lost or self.doubled or self.late or self.repeated)
 
+    def within(self, share: float) -> str:
+        """Return in how many milliseconds so many of the fast requests were answered."""
+        if not self.seconds:
+            return "-"
+        return f"{self.seconds[min(int(len(self.seconds) * share), len(self.seconds) - 1)] * 1000:.0f} ms"
+
     def lines(self) -> list[str]:
         """Return it in words, the first failures by name."""
         shown = [f"  {one.what}: {one.why}" for one in self.failures[:NAMED]]
@@ -65,6 +73,7 @@ class Tally:
             f"requests sent       {self.sent:6}  ({self.fresh} new connections, {self.reused} times a kept one)",
             f"requests failed     {len(self.failures):6}",
             *shown,
+            f"answered within     {self.within(0.5):6}  (99 of 100 within {self.within(0.99)}; comments not counted)",
             f"comments written    {self.comments:6}  (lost {self.lost}, written twice {self.doubled})",
             f"comments sent on    {self.comments - self.late:6}  (left behind {self.late}, sent twice {self.repeated})",
         ]
@@ -103,6 +112,7 @@ def tally(counted: Sequence[Counted], kept: Kept) -> Tally:
         sent=sum(one.sent for one in counted),
         fresh=sum(one.fresh for one in counted),
         reused=sum(one.reused for one in counted),
+        seconds=tuple(sorted(second for one in counted for second in one.seconds)),
         failures=tuple(failure for one in counted for failure in one.failures),
         comments=len(written),
         lost=sum(kept.comments[text] == 0 for text in written),

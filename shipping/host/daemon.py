@@ -242,6 +242,7 @@ class Daemon:
         if not done.ok:
             self._later[pointer.slug] = self._now + START_AGAIN
             self._complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
+            self._trouble = done.why  # the beacon says it from now on: in the same words in this turn and in later ones
             if "triggered" not in self._memory.reached:
                 # It did not boot. Told after the failure only: between the two a deploy would count this host as begun.
                 self._memory = self._memory.came("triggered")

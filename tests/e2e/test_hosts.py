@@ -32,15 +32,17 @@ SHIPPING = f"""
 app: APP
 bucket: hosts
 slug:
+  keys: KEYS
   layers:
     app: {{keep: [served.py, behaviour, worker]}}
 processes:
   web: {{command: "PYTHON served.py", count: 2, ready: /readyz, version: /version, drain: 10s}}
-  worker: {{command: "sh worker", drain: 5s}}
+  worker: {{command: "sh worker", drain: 60s}}
 regions:
   us: {{bucket: hosts, fleet: {{hosts: {json.dumps(HOSTS)}}}, spread: 1s}}
 """
-WORKER = 'echo "worker for $INBOX_DESK"; trap "exit 0" TERM; while :; do sleep 0.2; done\n'
+# It takes as long to end as it is given: a roll waits for it.
+WORKER = 'echo "worker for $INBOX_DESK"; trap "" TERM; while :; do sleep 0.2; done\n'
 FILES = {"behaviour": "good", "worker": WORKER}
 
 
@@ -70,12 +72,18 @@ class Here:
         found: list[dict[str, Any]] = json.loads(self.say("host", "ls", "--json"))
         return found
 
-    def merge(self, message: str) -> str:
-        """Merge something, build it as a person does, and wait until every host has it."""
+    def merge(self, message: str, *, roll: str = "complete") -> str:
+        """Merge something, build it as a person does, and wait until every host has come so far with it."""
         commit = self.repository.commit(message, {"note": message})
         self.say("build", "--wait")
-        until(lambda: {(one["commit"], one["roll"]) for one in self.hosts()} == {(commit, "complete")}, seconds=120)
+        until(lambda: {one["roll"] for one in self.hosts() if self.runs(one, commit)} == {roll}, seconds=120)
+        until(lambda: all(self.runs(one, commit) for one in self.hosts()), seconds=120)
         return commit
+
+    @staticmethod
+    def runs(host: dict[str, Any], commit: str) -> bool:
+        """True where all web groups of a host are this commit's."""
+        return {one["commit"] for one in host["groups"] if one["process"] == "web"} == {commit}
 
     def processes(self) -> set[int]:
         entries = table()
@@ -87,8 +95,20 @@ class Here:
 def here(tmp_path: Path, agent_program: Path, short_folder: Callable[[], Path]) -> Iterator[Here]:
     files = {**FILES, "served.py": SERVED.read_text()}
     state = short_folder() / "state"
-    yield Here(make(tmp_path / "repository", "hosted", files, SHIPPING), state, agent_program)
+    yield Here(
+        make(tmp_path / "repository", "hosted", files, SHIPPING.replace("KEYS", keys(tmp_path))), state, agent_program
+    )
     stop(Folder(state))
+
+
+def keys(folder: Path) -> str:
+    """Return the section `keys`, with keys that were made as a person makes them."""
+    made = {}
+    for purpose in ("main", "pull_request", "clearance"):
+        argv = [*SHIP[:-1], "slug", "keygen", f"file:{folder}/{purpose}.pem", "--for", purpose, "--json"]
+        made[purpose] = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    public = {purpose: facts["public"] for purpose, facts in made.items()}
+    return json.dumps({**{purpose: facts["key"] for purpose, facts in made.items()}, "public": public})
 
 
 def answers(address: str) -> str:
@@ -97,45 +117,60 @@ def answers(address: str) -> str:
 
 
 def test_a_merge_is_served_by_every_host_and_nothing_is_left(here: Here, tmp_path: Path) -> None:
-    """Up, a merge, hosts that serve it; a daemon killed while they do; killed altogether, up again; down."""
+    """Up, a merge, signed and verified; a daemon killed while its groups serve; down in the middle of a roll."""
     variables = tmp_path / "env"
     variables.write_text("# for a person\n\nINBOX_DESK=desk=1\n")
     up = here.say("up", "--detach", "--agents", "2", "--env-file", str(variables))
     assert "hosts   us: us-1, us-2, us-3" in up
     assert [(one["host"], one["commit"], one["groups"]) for one in here.hosts()] == [(name, None, []) for name in HOSTS]
 
-    commit = here.merge("one")
+    first = here.merge("one")
 
     found = here.hosts()
-    assert [answers(one["addresses"]["web"]) for one in found] == [commit] * 3
-    assert {(g["process"], g["phase"]) for one in found for g in one["groups"]} == {
-        ("web", "serving"),
-        ("worker", "serving"),
-    }
-    assert [len(one["groups"]) for one in found] == [3] * 3
+    assert [answers(one["addresses"]["web"]) for one in found] == [first] * 3
+    assert [(one["commit"], one["roll"]) for one in found] == [(first, "complete")] * 3
+    assert [sorted((g["process"], g["phase"]) for g in one["groups"]) for one in found] == [
+        [("web", "serving"), ("web", "serving"), ("worker", "serving")]
+    ] * 3
     shown = here.say("host", "ls").splitlines()
-    assert [line.split()[:2] for line in shown] == [[f"us/{name}", commit[:12]] for name in HOSTS]
-    assert f"rolling to {commit[:12]}" in here.say("host", "log", "us-2")
+    assert [line.split()[:2] for line in shown] == [[f"us/{name}", first[:12]] for name in HOSTS]
+    assert f"rolling to {first[:12]}" in here.say("host", "log", "us-2")
     assert "worker for desk=1" in here.say("host", "log", "us/us-3", "--process", "worker")
 
     os.kill(found[0]["pid"], signal.SIGKILL)
     until(lambda: here.hosts()[0]["pid"] not in {None, found[0]["pid"]})
-    assert answers(found[0]["addresses"]["web"]) == commit
+    assert answers(found[0]["addresses"]["web"]) == first
     assert here.hosts()[0]["groups"] == found[0]["groups"]
+    second = here.merge("two", roll="serving")
+    assert [answers(one["addresses"]["web"]) for one in found] == [second] * 3
+    assert len(here.processes()) > 3 * 3
+
+    here.say("down")
+
+    assert here.processes() == set()
+
+
+def test_hosts_begin_anew_with_their_object_store_and_a_killed_world_is_cleaned_up(here: Here) -> None:
+    """A store that comes back empty has other lanes; what a killed world left serving ends; addresses stay."""
+    here.say("up", "--detach", "--agents", "2")
+    first = here.merge("one")
+    found = here.hosts()
+    (store,) = [json.loads((here.state / "objects.json").read_text())["pid"]]
+
+    os.kill(store, signal.SIGKILL)
+
+    until(lambda: all(one["pid"] and not one["groups"] for one in here.hosts()), seconds=60)
     second = here.merge("two")
     assert [answers(one["addresses"]["web"]) for one in found] == [second] * 3
+    assert first != second
 
     holder = Folder(here.state).holder()
     assert holder is not None
     os.kill(holder.process.pid, signal.SIGKILL)
     assert answers(found[0]["addresses"]["web"]) == second
     assert "cleaned up after a run that was killed" in here.ship("up", "--detach", "--agents", "2").stderr
-    assert [one["addresses"] for one in here.hosts()] == [one["addresses"] for one in found]
-    third = here.merge("three")
-    assert [answers(one["addresses"]["web"]) for one in found] == [third] * 3
-
+    assert [(one["addresses"], one["groups"]) for one in here.hosts()] == [(one["addresses"], []) for one in found]
     here.say("down")
-
     assert here.processes() == set()
 
 

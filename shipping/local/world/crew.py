@@ -41,6 +41,7 @@ class Crew:
         # What a host rolls out serves on while its daemon is dead.
         self.hosts = [Child(name=name, folder=folder, outlived=True) for name in self.places]
         self.addresses: dict[str, dict[str, str]] = {}
+        self._variables: dict[str, str] = {}
         self.given: Given | None = None
 
     @property
@@ -102,13 +103,14 @@ class Crew:
 
     def _start_host(self, child: Child) -> None:
         objects = self._services_said().objects
-        if not self.addresses:
-            # Once: later its own sockets are on them.
-            self.addresses = addresses(self._folder.root, self._options.hosts)
         env = inherited(self._env)
-        given = {"PATH": env["PATH"]} | ({} if self._options.host_env is None else read_env(self._options.host_env))
+        if not self.addresses:
+            # Once: later its own sockets are on them, and a file that is gone by then must not end the world.
+            self.addresses = addresses(self._folder.root, self._options.hosts)
+            self._variables = {} if self._options.host_env is None else read_env(self._options.host_env)
         place = self.places[child.name]
-        place.prepare(self.addresses.get(child.name, {}), given, store=str(objects["access_key"]))
+        variables = {"PATH": env["PATH"], **self._variables}
+        place.prepare(self.addresses.get(child.name, {}), variables, store=str(objects["access_key"]))
         argv = [sys.executable, "-P", "-m", "shipping.cli", "host", "daemon", "--config", str(place.configuration)]
         child.start(argv, env | client_environment(objects))
 

@@ -39,3 +39,15 @@ def test_an_edit_that_does_not_fit_is_told(repository: SampleRepository) -> None
     """With the file and the text."""
     with pytest.raises(InfraError, match=r"'inbox/text\.py' of the sample app: 'no such text' is there 0 times"):
         repository.replace("inbox/text.py", "no such text", "")
+
+
+def test_a_commit_is_undone_by_another(repository: SampleRepository) -> None:
+    """Main only grows."""
+    before = repository.git("rev-parse", "HEAD^{tree}")
+    (repository.root / "greeting.py").touch()
+    repository.commit("Greet customers")
+
+    undone = repository.revert()
+
+    assert repository.git("rev-parse", f"{undone}^{{tree}}") == before
+    assert repository.git("rev-list", "--count", "HEAD") == "3"

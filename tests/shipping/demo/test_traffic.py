@@ -24,7 +24,7 @@ FAILURE = Failure(at=0.0, what="GET /version", why="status 502")
 def judged(comments: list[str], deliveries: tuple[int, ...], *failures: Failure) -> Tally:
     """Tally two hosts whose customers wrote `a` and `b` at the one, `c` at the other."""
     counted = [
-        Counted(sent=5, fresh=3, reused=2, posted=["a", "b"], failures=list(failures)),
+        Counted(seconds=[0.2, 0.1, 0.3], sent=5, fresh=3, reused=2, posted=["a", "b"], failures=list(failures)),
         Counted(sent=4, posted=["c"]),
     ]
     return tally(counted, Kept(comments=Counter(comments), deliveries=deliveries))
@@ -36,6 +36,7 @@ def test_every_comment_once_and_sent_on_once_is_well() -> None:
 
     assert found.ok
     assert (found.sent, found.fresh, found.reused, found.comments) == (9, 3, 2, 3)
+    assert (found.within(0.5), found.within(0.99)) == ("200 ms", "300 ms")
 
 
 @pytest.mark.parametrize(

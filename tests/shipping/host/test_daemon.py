@@ -231,6 +231,7 @@ def test_a_release_that_does_not_boot_is_never_seen_as_begun(site: Site, host: M
     host.turn(daemon)
 
     assert seen == [["failed", "fetched"]]
+    assert site.beacon().why == "it does not boot"
     assert site.acks(broken) == ["failed", "fetched", "triggered"]
 
 
