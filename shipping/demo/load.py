@@ -1,9 +1,9 @@
 """Customers at a constant rate, who never ask twice: what a roll drops is seen here.
 
-Open loop: a slow answer does not slow down who asks next. Some requests come on new connections, some on kept ones, some are
-slow, some are POSTs with an id of their own, which the application writes down. There are no retries. Before a connection is
-used again a FIN that has arrived is read (a server may close between two requests); any other reset, an error status, a
-missing or cut answer is a failure.
+Open loop: a slow answer does not slow down who asks next, and a request's time counts from the moment at which it was due.
+Some requests come on new connections, some on kept ones, some are slow, some are POSTs with an id of their own, which the
+application writes down. There are no retries. Before a connection is used again a FIN that has arrived is read (a server may
+close between two requests); any other reset, an error status, a missing or cut answer is a failure.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Counted:
     posted: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # of fast ones, in the order of their answers
+    due: list[float] = field(default_factory=list)  # when those were due, by the machine's monotonic clock
     at_risk: int = 0
 
     @property
@@ -101,7 +102,8 @@ class Load:
         begun = time.monotonic()
         number = 0
         while not self._end.is_set():
-            task = asyncio.ensure_future(self._one(number))
+            due = begun + number / self._customers.rate
+            task = asyncio.ensure_future(self._one(number, due))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
             number += 1
@@ -110,7 +112,7 @@ class Load:
         while self._kept:
             self._kept.pop().close()
 
-    async def _one(self, number: int) -> None:
+    async def _one(self, number: int, due: float) -> None:
         who = self._customers
         method, path, body = "GET", who.fast_path, ""
         if number % who.slow_every == 0:
@@ -119,7 +121,6 @@ class Load:
             method, path, body = "POST", who.post_path, uuid4().hex
             self.counted.posted.append(body)
         self.counted.sent += 1
-        begun = time.monotonic()
         try:
             await asyncio.wait_for(self._ask(method, path, body, keep=number % 3 != 0), who.patience)
         except (OSError, _Cut, ValueError, TimeoutError) as error:
@@ -128,7 +129,8 @@ class Load:
             return
         self.counted.answered += 1
         if path == who.fast_path:
-            self.counted.seconds.append(time.monotonic() - begun)
+            self.counted.seconds.append(time.monotonic() - due)
+            self.counted.due.append(due)
 
     async def _ask(self, method: str, path: str, body: str, *, keep: bool) -> None:
         connection = self._take() if keep else None

@@ -115,6 +115,16 @@ def test_answers_are_no_failures_and_connections_are_used_again() -> None:
     assert len(set(found.posted)) == len(found.posted) > 0
 
 
+def test_a_request_counts_from_the_moment_at_which_it_was_due() -> None:
+    """Not from when somebody found the time to send it: the moments lie on the grid of the rate."""
+    with serving(always) as port:
+        found = counted(port)
+
+    steps = [(due - found.due[0]) * 200 for due in found.due]
+    assert [round(step) for step in steps] == pytest.approx(steps, abs=0.01)
+    assert len(found.due) == len(found.seconds) > 0 < min(found.seconds)
+
+
 def test_a_fin_that_was_there_before_a_connection_is_used_again_is_no_failure() -> None:
     """A server may close between two requests."""
     with serving(once) as port:
