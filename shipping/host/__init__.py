@@ -5,7 +5,8 @@ Imports the standard library, boto3, cryptography and zstandard, nothing else: i
 - `decide`: pure: from the lane, the disk and what runs to what is to be done; `retention`: pure: which releases may go
 - `daemon`: the loop around them; `points`: the places where its death is tested
 - `releases`, `blobs`: slugs on disk; `memory`: what must outlive the daemon
-- `reports`: acks and the beacon; `rolls`: what the daemon needs of whoever replaces processes
+- `journal`: what it remembers and tells of its way to a token; `reports`: acks and the beacon, as they are told
+- `rolls`: what the daemon needs of whoever replaces processes
 - `config`: the host's own file
 
 Replacing processes:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shipping.demo.load import Customers, Load
-from shipping.host.driver import Transition
+from shipping.host.driver import Transition, unheard
 from shipping.host.roll import Limits, Roller
 from shipping.host.rolls import Release
 from shipping.host.supervisor import Supervisor
+from shipping.host.systemd import Systemd
 from shipping.records.process import ProcessType
 from tests.shipping.host.hosts import free_port, until
 from tests.soak.at_risk import connections
 from tests.soak.servers import BROKEN, COMMANDS, DRAIN, SERVERS
+from tests.systemd.world import a_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shipping.demo.load import Counted
-    from shipping.host.driver import Driver, Reached
+    from shipping.host.driver import Reached
     from shipping.host.rolls import Rolled
     from shipping.records.process import Order
+
+    # Opens a cell's driver, as a daemon that is started does.
+    Opened = Callable[[Reached], AbstractContextManager[Supervisor | Systemd]]
 
 RATE = float(os.environ.get("SHIP_CERTIFICATE_RATE", "60"))
 FALSE_READY, READY = 3.0, 60.0
@@ -65,9 +70,6 @@ class Cell:
         (place / "behaviour").write_text(behaviour)
         return Release(commit=f"c{number:04d}", folder=place, processes=(self.process,))
 
-    def opened(self, reached: Reached) -> AbstractContextManager[Driver]:
-        return DRIVERS[self.driver](self, reached)
-
 
 @dataclass(slots=True, kw_only=True)
 class Ran:
@@ -81,20 +83,38 @@ class Ran:
     rolls: list[float] = field(default_factory=list)
 
 
-def built_in(cell: Cell, reached: Reached) -> Supervisor:
-    """Return the driver of the local world."""
-    addresses = {"web": ("127.0.0.1", cell.port)}
-    return Supervisor(cell.folder / "run", addresses=addresses, env=environment(cell.folder), reached=reached)
+@contextmanager
+def built_in(cell: Cell) -> Iterator[Opened]:
+    """The driver of the local world."""
+    addresses, env = {"web": ("127.0.0.1", cell.port)}, environment(cell.folder)
+    yield lambda reached: Supervisor(cell.folder / "run", addresses=addresses, env=env, reached=reached)
 
 
-DRIVERS: Mapping[str, Callable[[Cell, Reached], AbstractContextManager[Driver]]] = {"built-in": built_in}
+@contextmanager
+def by_systemd(cell: Cell) -> Iterator[Opened]:
+    """The driver of machines, over a systemd of the cell's own."""
+    addresses, env = {"web": ("127.0.0.1", cell.port)}, environment(cell.folder)
+    with a_world() as world:
+        yield lambda reached: Systemd(
+            cell.folder / "run",
+            name=f"cell-{cell.port}",
+            user="root",
+            addresses=addresses,
+            env=env,
+            units=world.units,
+            systemctl=world.systemctl,
+            reached=reached,
+        )
+
+
+DRIVERS: Mapping[str, Callable[[Cell], AbstractContextManager[Opened]]] = {"built-in": built_in, "systemd": by_systemd}
 
 
 def replace(cell: Cell) -> dict[str, Any]:
     """Replace the cell's groups, and return the figures."""
-    with in_service(cell), Load(customers(cell.port)) as load:
+    with in_service(cell) as opened, Load(customers(cell.port)) as load:
         quiet(2)
-        ran = _roll_on(cell)
+        ran = _roll_on(cell, opened)
         quiet(2)
     return {
         "driver": cell.driver,
@@ -111,24 +131,25 @@ def replace(cell: Cell) -> dict[str, Any]:
 
 
 @contextmanager
-def in_service(cell: Cell) -> Iterator[None]:
+def in_service(cell: Cell) -> Iterator[Opened]:
     """Have a first release serve; at the end nothing of the cell runs."""
-    try:
-        first = roll(cell, cell.release(1))
-        assert first.ok, first.why
-        yield
-    finally:
-        with cell.opened(lambda _transition, _what: None) as driver:
-            driver.stop()  # type: ignore[attr-defined]
+    with DRIVERS[cell.driver](cell) as opened:
+        try:
+            first = roll(opened, cell.release(1))
+            assert first.ok, first.why
+            yield opened
+        finally:
+            with opened(unheard) as driver:
+                driver.stop()
 
 
-def roll(cell: Cell, release: Release, *, ready: float = READY, reached: Reached | None = None) -> Rolled:
+def roll(opened: Opened, release: Release, *, ready: float = READY, reached: Reached = unheard) -> Rolled:
     """Roll as a daemon that was started just now."""
-    with cell.opened(reached or (lambda _transition, _what: None)) as driver:
+    with opened(reached) as driver:
         return Roller(driver, limits=Limits(ready=ready)).roll(release)
 
 
-def _roll_on(cell: Cell) -> Ran:
+def _roll_on(cell: Cell, opened: Opened) -> Ran:
     """Roll from release to release until so many groups that had customers were replaced by a good one; 1 in 5 is broken."""
     ran = Ran()
 
@@ -142,7 +163,7 @@ def _roll_on(cell: Cell) -> Ran:
         behaviour = BROKEN[number // 5 % len(BROKEN)] if number % 5 == 0 else "good"
         begun, before = time.monotonic(), len(ran.risks)
         ready = FALSE_READY if behaviour in {"dies", "unready", "wrong"} else READY
-        rolled = roll(cell, cell.release(number, behaviour), ready=ready, reached=reached)
+        rolled = roll(opened, cell.release(number, behaviour), ready=ready, reached=reached)
         assert rolled.ok == (behaviour == "good"), rolled.why
         if rolled.ok:
             ran.replaced += [risk for risk in ran.risks[before:] if risk > 0]
