@@ -13,6 +13,7 @@ from pipeline_gen.errors import UsageError
 from shipping.aws import ec2
 from shipping.fleet.reasons import reasons
 from shipping.fleet.waiting import POLL
+from shipping.jobs.held import hold
 from shipping.jobs.planned import tell
 from shipping.lane.machine import Act
 from shipping.pipelines.deploy import APP, BUCKET, REGION, TRUSTED
@@ -49,6 +50,8 @@ def run(context: JobContext) -> int:
     said, style = describe(order, ending)
     said = "\n\n".join([said, *why])
     context.say(said)
+    if isinstance(ending, Stopped):
+        hold(context, order, name, ending)
     tell(context, "annotate the build", lambda: context.agent.annotate(said, context="deploy", style=style))
     return FAILED if _failed(ending) else 0
 
