@@ -204,9 +204,10 @@ class Daemon:
             release = self._parts.releases.release(pointer.commit, pointer.slug)
             if "fetched" not in self._memory.reached:
                 self._reach("fetched")
-            self._reach("triggered")
             self._parts.say(f"rolling to {pointer.commit[:12]} (token {pointer.token})")
-            done = self._parts.rolls.roll(release, serving=self._serving, wanted=partial(self._wants, pointer))
+            done = self._parts.rolls.roll(
+                release, triggered=self._triggered, serving=self._serving, wanted=partial(self._wants, pointer)
+            )
         except Refused as error:
             done = Rolled(ok=False, why=error.message)
         except ShipError as error:
@@ -241,7 +242,12 @@ class Daemon:
         if not done.ok:
             self._later[pointer.slug] = self._now + START_AGAIN
             self._complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
+            self._trouble = done.why  # the beacon says it from now on: in the same words in this turn and in later ones
+            if "triggered" not in self._memory.reached:
+                # It did not boot. Told after the failure only: between the two a deploy would count this host as begun.
+                self._memory = self._memory.came("triggered")
             self._reach("failed", done.why)
+            self._owe_all()
             return True
         runs = Runs(commit=pointer.commit, slug=pointer.slug, token=pointer.token)
         self._memory = self._memory.serves(runs, self._now)
@@ -252,11 +258,15 @@ class Daemon:
     def _mend(self, runs: Runs) -> bool:
         """Start what is missing of the release that serves; where that fails, not at once again."""
         release = self._parts.releases.release(runs.commit, runs.slug)
-        done = self._parts.rolls.roll(release, serving=lambda: None, wanted=lambda: True)
+        done = self._parts.rolls.roll(release, triggered=lambda: None, serving=lambda: None, wanted=lambda: True)
         if not done.ok:
             self._later[runs.slug] = self._now + START_AGAIN
             self._complain(f"could not mend {runs.commit[:12]}: {done.why}")
         return True
+
+    def _triggered(self) -> None:
+        if "triggered" not in self._memory.reached or "failed" in self._memory.reached:
+            self._reach("triggered")
 
     def _serving(self) -> None:
         if "serving" not in self._memory.reached:
