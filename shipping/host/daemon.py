@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import Refused, ShipError
-from shipping.host import memory as memories
 from shipping.host.decide import Disk, Fetch, Mend, Notice, Refuse, Roll, Running, Wait, decide, otherwise
-from shipping.host.points import ACKED_AT, KEPT_AT, nowhere
+from shipping.host.journal import Journal
+from shipping.host.points import nowhere
 from shipping.host.retention import droppable
 from shipping.host.rolls import Rolled
-from shipping.records.beacon import Beacon, Runs
+from shipping.records.beacon import Runs
 from shipping.slug.fetch import NoRoom
 
 if TYPE_CHECKING:
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
 
     from pipeline_gen.clock import Clock
     from shipping.host.decide import Action, Host
+    from shipping.host.memory import Memory
     from shipping.host.points import At
     from shipping.host.reading import Reading
     from shipping.host.releases import Releases
     from shipping.host.reports import Reports
     from shipping.host.rolls import Rolls
-    from shipping.records.ack import State
     from shipping.records.lane import Pointer
 
 # Seconds. With 5,000 hosts, 5 to 6 s are 900 reads a second: S3 gives 5,500 for each prefix.
@@ -75,26 +74,31 @@ class Daemon:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reading = parts.reading
-        remembered = memories.load(parts.memory, boot=parts.boot)
-        self._memory = remembered.after_boot(parts.boot, self._now)
-        parts.releases.recover(rebooted=remembered.boot != parts.boot)
+        self._journal = Journal(
+            parts.memory,
+            parts.reports,
+            host=parts.host.name,
+            environment=parts.environment,
+            boot=parts.boot,
+            clock=parts.clock,
+            say=parts.say,
+            at=parts.at,
+        )
+        parts.releases.recover(rebooted=self._journal.rebooted)
         self._read_at = float("-inf")
         self._turns = 0
         self._later: dict[str, float] = {}
-        self._trouble = ""
-        self._said = ""
-        self._owe_all()
 
     def turn(self) -> float:
         """Do what is to be done now. Return the seconds until the next turn."""
-        self._trouble = ""
+        self._journal.forgive()
         try:
             self._read(hint=self._turns % HINT_EVERY == 0)
             self._turns += 1
             self._act()
-            self._report()
+            self._journal.tell()
         except OSError as error:  # our own few bytes could not be written: nothing was begun
-            self._complain(f"could not write in {str(self._parts.memory.parent)!r}: {error.strerror}")
+            self._journal.complain(f"could not write in {str(self._parts.memory.parent)!r}: {error.strerror}")
         return self._pause()
 
     def _read(self, *, hint: bool = False) -> bool:
@@ -104,7 +108,7 @@ class Daemon:
             if hint:
                 self._reading.read_hint()
         except ShipError as error:
-            self._complain(error.message)
+            self._journal.complain(error.message)
             return False
         self._read_at = self._now
         self._parts.at("lane-read")
@@ -147,7 +151,7 @@ class Daemon:
         """Do one action. True: the world is another one now, decide again."""
         match action:
             case Refuse():
-                self._complain(f"refused: {action.why}")
+                self._journal.complain(f"refused: {action.why}")
             case Notice():
                 return self._notice(action)
             case Fetch():
@@ -162,13 +166,10 @@ class Daemon:
 
     def _notice(self, action: Notice) -> bool:
         self._later.clear()
-        after = self._memory.saw(action.lane, action.pointer, self._now)
-        memories.save(self._parts.memory, after)
-        self._memory = after
-        self._parts.at("token-kept")
+        self._journal.notice(action.lane, action.pointer)
         pointer = None if self._reading.lane is None else self._reading.lane.pointer
-        if pointer is not None and not after.reached and pointer.slug in self._parts.releases.kept():
-            self._reach("fetched")
+        if pointer is not None and not self._memory.reached and pointer.slug in self._parts.releases.kept():
+            self._journal.reach("fetched")
         return True
 
     def _fetch(self, action: Fetch) -> bool:
@@ -179,16 +180,16 @@ class Daemon:
         except (Refused, NoRoom) as error:
             pause = REFUSED_AGAIN if isinstance(error, Refused) else NO_ROOM_AGAIN
             self._later[action.slug] = self._now + pause
-            self._complain(error.message)
+            self._journal.complain(error.message)
             if action.pointer is not None:
-                self._reach("failed", error.message)
+                self._journal.reach("failed", error.message)
         except ShipError as error:
             self._later[action.slug] = self._now + AWAY_AGAIN
-            self._complain(error.message)
+            self._journal.complain(error.message)
         else:
             self._parts.say(f"fetched slug {action.slug[:12]}")
             if action.pointer is not None:
-                self._reach("fetched")
+                self._journal.reach("fetched")
         return True
 
     def _roll(self, pointer: Pointer) -> bool:
@@ -203,7 +204,7 @@ class Daemon:
         try:
             release = self._parts.releases.release(pointer.commit, pointer.slug)
             if "fetched" not in self._memory.reached:
-                self._reach("fetched")
+                self._journal.reach("fetched")
             self._parts.say(f"rolling to {pointer.commit[:12]} (token {pointer.token})")
             done = self._parts.rolls.roll(
                 release, triggered=self._triggered, serving=self._serving, wanted=partial(self._wants, pointer)
@@ -212,7 +213,7 @@ class Daemon:
             done = Rolled(ok=False, why=error.message)
         except ShipError as error:
             self._later[pointer.slug] = self._now + AWAY_AGAIN
-            self._complain(error.message)
+            self._journal.complain(error.message)
             return True
         self._parts.at("rolled")
         return self._rolled(pointer, done)
@@ -223,9 +224,9 @@ class Daemon:
             self._parts.releases.admit(pointer.commit, pointer.slug)
         except ShipError as error:
             self._later[str(pointer.token)] = self._now + (REFUSED_AGAIN if isinstance(error, Refused) else AWAY_AGAIN)
-            self._complain(error.message)
+            self._journal.complain(error.message)
             if isinstance(error, Refused):
-                self._reach("failed", error.message)
+                self._journal.reach("failed", error.message)
             return False
         return True
 
@@ -241,17 +242,10 @@ class Daemon:
             return self._read()
         if not done.ok:
             self._later[pointer.slug] = self._now + START_AGAIN
-            self._complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
-            self._trouble = done.why  # the beacon says it from now on: in the same words in this turn and in later ones
-            if "triggered" not in self._memory.reached:
-                # It did not boot. Told after the failure only: between the two a deploy would count this host as begun.
-                self._memory = self._memory.came("triggered")
-            self._reach("failed", done.why)
-            self._owe_all()
+            self._journal.complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
+            self._journal.fail(done.why)
             return True
-        runs = Runs(commit=pointer.commit, slug=pointer.slug, token=pointer.token)
-        self._memory = self._memory.serves(runs, self._now)
-        self._reach("complete")
+        self._journal.complete(Runs(commit=pointer.commit, slug=pointer.slug, token=pointer.token))
         self._parts.say(f"runs {pointer.commit[:12]} (token {pointer.token})")
         return True
 
@@ -261,60 +255,24 @@ class Daemon:
         done = self._parts.rolls.roll(release, triggered=lambda: None, serving=lambda: None, wanted=lambda: True)
         if not done.ok:
             self._later[runs.slug] = self._now + START_AGAIN
-            self._complain(f"could not mend {runs.commit[:12]}: {done.why}")
+            self._journal.complain(f"could not mend {runs.commit[:12]}: {done.why}")
         return True
 
     def _triggered(self) -> None:
         if "triggered" not in self._memory.reached or "failed" in self._memory.reached:
-            self._reach("triggered")
+            self._journal.reach("triggered")
 
     def _serving(self) -> None:
         if "serving" not in self._memory.reached:
-            self._reach("serving")
+            self._journal.reach("serving")
 
     def _wants(self, pointer: Pointer) -> bool:
         """Tell whether the lane still wants it, as far as it can be read. Not asked more often than lanes are polled."""
         if self._now - self._read_at >= self._parts.poll:
             self._read()
-            self._parts.reports.flush(self._now)
+            self._journal.flush()
         lane = self._reading.lane
         return lane is None or lane.pointer is None or lane.pointer.token <= pointer.token
-
-    # -- remembering and telling ---------------------------------------------------------------------------------------
-
-    def _reach(self, state: State, why: str = "") -> None:
-        """Remember a state, then tell it. What cannot be remembered is told all the same: it is true."""
-        self._memory = self._memory.came(state, why)
-        try:
-            memories.save(self._parts.memory, self._memory)
-        except OSError as error:
-            self._complain(f"could not write {str(self._parts.memory)!r}: {error.strerror}")
-        self._parts.at(KEPT_AT[state])
-        if self._memory.token is not None:
-            self._parts.reports.ack(self._memory.token, state)
-            self._parts.reports.flush(self._now)
-        self._parts.at(ACKED_AT[state])
-
-    def _owe_all(self) -> None:
-        """Owe every ack of the token at hand: the daemon before may have died before it told them."""
-        if self._memory.token is not None:
-            for state in self._memory.reached:
-                self._parts.reports.ack(self._memory.token, state)
-
-    def _report(self) -> None:
-        reached = self._memory.reached
-        self._parts.reports.flush(self._now)
-        beacon = Beacon(
-            host=self._parts.host.name,
-            environment=self._parts.environment,
-            runs=self._memory.runs,
-            wanted=self._memory.token,
-            reached=reached[-1] if reached else None,
-            why=self._trouble or self._memory.why,
-            at=rfc3339(self._parts.clock.now()),
-        )
-        if self._parts.reports.beacon(beacon, self._now):
-            self._parts.at("beacon-written")
 
     def _tidy(self) -> None:
         """Drop one release that nobody can want any more, or free the room of one; never on the way to a release."""
@@ -329,18 +287,15 @@ class Daemon:
             releases.drop(slug)
             self._parts.say(f"dropped slug {slug[:12]}")
 
-    def _complain(self, line: str) -> None:
-        """Say what is wrong, once as long as it is the same, and in the beacon as long as it is."""
-        self._trouble = line
-        if line != self._said:
-            self._said = line
-            self._parts.say(line)
-
     def _pause(self) -> float:
         """Return the seconds to wait: until the next poll, or until the moment this host waits for."""
         usual = self._parts.poll + self._parts.chance() * JITTER * self._parts.poll / POLL
         waits = [action.until - self._now for action in self._decided() if isinstance(action, Wait)]
         return max(LEAST, min([usual, *waits]))
+
+    @property
+    def _memory(self) -> Memory:
+        return self._journal.memory
 
     @property
     def _now(self) -> float:

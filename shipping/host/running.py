@@ -7,7 +7,6 @@ import os
 import random
 import signal
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from pipeline_gen.clock import SystemClock
 from pipeline_gen.errors import InfraError
 from shipping.host.daemon import Daemon, Parts
 from shipping.host.decide import Host
+from shipping.host.noted import BOOT_ID
 from shipping.host.points import nowhere
 from shipping.host.reading import Reading
 from shipping.host.releases import Releases
@@ -26,6 +26,7 @@ from shipping.signing import Trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from shipping.host.config import HostConfig
     from shipping.host.points import At
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 PATIENCE = Patience(silence=10.0, pauses=(0.2, 0.4))
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where groups find their commands, unless the host's configuration says otherwise."""
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def serve(config: HostConfig, rolls: Rolls, *, say: Callable[[str], None], stop: Event, at: At = nowhere) -> None:

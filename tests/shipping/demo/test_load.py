@@ -136,6 +136,16 @@ def test_without_a_slow_path_the_slow_ones_are_posts_in_two_halves() -> None:
     assert list(found.seen) == ["ok"]
 
 
+def test_a_request_counts_from_the_moment_at_which_it_was_due() -> None:
+    """Not from when somebody found the time to send it: the moments lie on the grid of the rate."""
+    with serving(always) as port:
+        found = counted(port)
+
+    steps = [(due - found.due[0]) * 200 for due in found.due]
+    assert [round(step) for step in steps] == pytest.approx(steps, abs=0.01)
+    assert len(found.due) == len(found.seconds) > 0 < min(found.seconds)
+
+
 def test_a_fin_that_was_there_before_a_connection_is_used_again_is_no_failure() -> None:
     """A server may close between two requests."""
     with serving(once) as port:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 BEHAVIOUR = Path("behaviour").read_text()
 if BEHAVIOUR == "exit":
     sys.exit("it does not boot")
+if BEHAVIOUR == "dies":
+    os._exit(7)  # the worker, before it accepts: its master starts another one, again and again
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
