@@ -16,7 +16,7 @@ endif
 
 BROWSER := $(firstword $(SHIP_CHROMIUM) $(shell command -v chromium chromium-browser google-chrome google-chrome-stable))
 
-.PHONY: demo test e2e browser soak bench check format clean
+.PHONY: demo test e2e browser systemd soak bench check format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -42,8 +42,15 @@ ifeq ($(BROWSER),)
 	apt-get update -qq && apt-get install -qq --no-install-recommends chromium
 endif
 
-soak: $(READY) ## Long runs of faults, by hand
+systemd: ## A systemd to start in namespaces, for the tests of its driver: they need root, so they are not in `make test`
+	@[ "$$(id -u)" = 0 ] || { echo "error: only root can start a systemd of its own" >&2; echo "hint: sudo make soak" >&2; exit 3; }
+ifeq ($(wildcard /lib/systemd/systemd),)
+	apt-get update -qq && apt-get install -qq --no-install-recommends systemd
+endif
+
+soak: $(READY) systemd ## Long runs of faults, by hand
 	SHIP_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/shipping/local/engine
+	SHIP_DRIVER=systemd $(BIN)/python -m pytest -q tests/shipping/host/test_driver.py tests/shipping/host/test_roll.py
 	$(BIN)/python -m pytest -q -s tests/soak
 
 bench: $(READY) ## Figures beside their peers

@@ -12,7 +12,10 @@ Replacing processes:
 
 - `roll`: one process group after another from one release to the next, over a driver; `plan`: pure: the next step of it
 - `driver`: what a roll needs of who runs the groups; the named transitions; `group`: process groups as data
-- `supervisor`: the built-in driver; `kept`: folders that a keeper holds; `folders`: notes written whole or not at all
+- `noted`: what both drivers write down; `folders`: notes written whole or not at all; `logs`: what groups print
+- `systemd`: the driver of machines that systemd runs; `units`: pure: unit files; `systemctl`: speaks to systemd
+- `take_sockets`: the first program of a group under systemd: puts its sockets in their places
+- `supervisor`: the built-in driver; `kept`: folders that a keeper holds
 - `group_keeper`: the program that holds one group, or a listening socket, and outlives whoever started it
 - `sockets`: listening sockets that never close; `probe`: is a group ready, and is it this release
 """

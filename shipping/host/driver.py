@@ -45,7 +45,9 @@ class Driver(Protocol):
         ...
 
     def start(self, release: Release, process: ProcessType, slot: int) -> Group:
-        """Start a group on the type's listening socket. Raises Refused where its command cannot be started."""
+        """Start a group on the type's listening socket. Where its command cannot be started, it raises Refused, or it ends at
+        once with that in its log; InfraError where the host stands in the way.
+        """
         ...
 
     def promote(self, group: Group) -> None:

@@ -42,9 +42,21 @@ def make_folder(path: Path, notes: Mapping[str, Mapping[str, Any]]) -> None:
 
 def remove_folder(path: Path) -> None:
     """Take a folder away at once; what it held is deleted after."""
+    shutil.rmtree(put_away(path), ignore_errors=True)
+
+
+def put_away(path: Path) -> Path:
+    """Take a folder away at once, and return where what it held is."""
     gone = path.with_name(f"{GONE}{path.name}")
     path.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    return gone
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only we can read."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def sweep(parent: Path) -> None:

@@ -14,25 +14,22 @@ import fcntl
 import os
 import resource
 import select
-import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipping.host import sockets
+from shipping.host import logs, sockets
 from shipping.host.folders import write_note
 from shipping.processes import keeper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LOCK, KEEPER, ENDED, LOG = "lock", "keeper.json", "ended.json", "output.log"
-FIRST = 3  # of the sockets that are handed to a command, by systemd's convention
+LOCK, KEEPER, ENDED = "lock", "keeper.json", "ended.json"
 ABOVE = 10
 LOOK_SECONDS = 0.5
-LOG_BYTES = 16 * 1024 * 1024  # twice that, with the part before: a group that lives for weeks must not fill the disk
 
 
 class GroupKeeper(keeper.Keeper):
@@ -83,7 +80,7 @@ class GroupKeeper(keeper.Keeper):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGQUIT, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-            env = {**os.environ, **_place([one for one in (self.shared, self.private) if one is not None])}
+            env = {**os.environ, **sockets.place([one for one in (self.shared, self.private) if one is not None])}
             os.chdir(cwd)
             os.execvpe(command[0], list(command), env)  # noqa: S606 - an argv, no shell
         except BaseException as error:  # noqa: BLE001 - nothing may run on in the copy of the keeper
@@ -103,7 +100,7 @@ class GroupKeeper(keeper.Keeper):
             if self.door is not None and self.door.fileno() in readable:
                 self._answer()
             self._obey()
-            self._bound_log()
+            logs.bound(self.folder)
             if (self.pid is not None and self.code is not None) or self.killed:
                 break
         self._kill_all()
@@ -124,28 +121,10 @@ class GroupKeeper(keeper.Keeper):
         with contextlib.suppress(ProcessLookupError):  # it ended by itself between the look and the signal
             os.kill(pid, signal.SIGTERM)
 
-    def _bound_log(self) -> None:
-        log = self.folder / LOG
-        with contextlib.suppress(OSError):  # a full disk is not the group's fault
-            if log.stat().st_size > LOG_BYTES:
-                shutil.copyfile(log, log.with_suffix(".1.log"))
-                os.truncate(log, 0)  # its writers append
-
     def _answer(self) -> None:
         if self.door is not None and self.shared is not None:
             with contextlib.suppress(OSError):  # who asked is gone
                 sockets.hand_over(self.door, self.shared)
-
-
-def _place(given: list[int]) -> dict[str, str]:
-    """Put the sockets where a command looks for them, and return the variables that say so."""
-    if not given:
-        return {}
-    lifted = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, ABOVE) for one in given]
-    for number, one in enumerate(lifted):
-        os.dup2(one, FIRST + number, inheritable=True)
-    names = ["shared", "private"][: len(given)]
-    return {"LISTEN_FDS": str(len(given)), "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": ":".join(names)}
 
 
 def _lock(folder: Path) -> int | None:
@@ -160,7 +139,7 @@ def _lock(folder: Path) -> int | None:
 
 def _detach(folder: Path) -> None:
     os.setsid()
-    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = os.open(folder / logs.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)

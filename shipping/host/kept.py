@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 KILL_SECONDS = 20.0
 LOOK_SECONDS = 0.02
 # Exactly the code that we are, wherever it is installed and whatever the environment of groups says of Python's paths.
-BEGIN = "import sys; sys.path.insert(0, sys.argv[1]); from shipping.host import group_keeper; group_keeper.main(sys.argv[2:])"
-KEEP = (sys.executable, "-I", "-S", "-c", BEGIN, str(Path(__file__).parents[2]))
+BEGIN = "import sys; sys.path.insert(0, sys.argv[1]); from shipping.host import {0}; sys.exit({0}.main(sys.argv[2:]))"
+
+
+def program(module: str) -> tuple[str, ...]:
+    """Return the command that runs one of our programs."""
+    return sys.executable, "-I", "-S", "-c", BEGIN.format(module), str(Path(__file__).parents[2])
 
 
 def keep(
@@ -44,7 +48,7 @@ def keep(
     numbers = [str(one.fileno()) if one else "-" for one in given]
     drain, command = (process.drain, process.command) if process else (0.0, ())
     started = subprocess.run(
-        [*KEEP, str(folder), str(cwd), str(drain), *numbers, "--", *command],
+        [*program("group_keeper"), str(folder), str(cwd), str(drain), *numbers, "--", *command],
         env=dict(env),
         pass_fds=[one.fileno() for one in given if one],
         capture_output=True,

@@ -7,6 +7,7 @@ program of its own, by every group, and by whoever asks here.
 from __future__ import annotations
 
 import array
+import fcntl
 import os
 import socket
 import struct
@@ -14,12 +15,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 BACKLOG = 4096
 SECONDS = 5.0
 DOOR = "keeper.sock"
+NAMES = ("shared", "private")
+FIRST = 3  # of the sockets that are handed to a command, by systemd's convention
+ABOVE = 10
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -36,6 +40,20 @@ def listen(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def place(given: Sequence[int]) -> dict[str, str]:
+    """Put the shared and the private socket where a command looks for them, and return the variables that say so."""
+    if not given:
+        return {}
+    lifted = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, ABOVE) for one in given]
+    for number, one in enumerate(lifted):
+        os.dup2(one, FIRST + number, inheritable=True)
+    return {
+        "LISTEN_FDS": str(len(given)),
+        "LISTEN_PID": str(os.getpid()),
+        "LISTEN_FDNAMES": ":".join(NAMES[: len(given)]),
+    }
 
 
 def open_door(folder: Path) -> socket.socket:

@@ -1,28 +1,25 @@
 """The built-in driver: each group under a keeper of its own that outlives us, each listening socket with a holder.
 
-FOLDER/lock: one supervisor at a time. FOLDER/groups/ID: group.json, phase.json, and what its keeper writes.
-FOLDER/sockets/TYPE: the holder of a type's listening socket. FOLDER/current.json: the last release rolled out completely.
+Beside what is noted of groups: FOLDER/groups/ID holds what a group's keeper writes, FOLDER/sockets/TYPE is the holder of a
+type's listening socket.
 Nothing is remembered between two calls but the listening sockets: the folder and the locks in it say what is there.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
-from pipeline_gen.errors import InfraError, Refused, UsageError
+from pipeline_gen.errors import InfraError, Refused
 from shipping.host import kept, sockets
 from shipping.host.driver import Transition, unheard
-from shipping.host.folders import UNFINISHED, make_folder, read_note, sweep, write_note
-from shipping.host.group import Group, name_of, read_release, write_release
-from shipping.host.group_keeper import ENDED, LOG
+from shipping.host.folders import UNFINISHED, make_folder, read_note, sweep
+from shipping.host.group_keeper import ENDED
+from shipping.host.logs import TAIL_BYTES
+from shipping.host.noted import BUILT_IN, Noted, address_of, environment
 from shipping.processes import ProcessTree, Watch
 
 if TYPE_CHECKING:
@@ -30,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shipping.host.driver import Reached
+    from shipping.host.group import Group
     from shipping.host.rolls import Release
     from shipping.records.process import ProcessType
 
-TAIL_BYTES = 8192
 BOOT_SECONDS = 60.0
 
 
@@ -51,25 +48,17 @@ class Supervisor:
         env: Mapping[str, str],
         reached: Reached = unheard,
     ) -> None:
-        if sys.platform != "linux":
-            raise UsageError(f"cannot run process groups on {sys.platform!r}: hosts are Linux machines")
+        self._noted = Noted(folder, driver=BUILT_IN)
         self._folder = folder
-        self._groups = folder / "groups"
+        self._groups = self._noted.groups
         self._addresses = addresses
         self._env = dict(env)
         self._reached = reached
         self._shared: dict[str, socket.socket] = {}
-        self._lock = -1
 
     def __enter__(self) -> Self:
-        self._groups.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._noted.open()
         (self._folder / "sockets").mkdir(exist_ok=True, mode=0o700)
-        self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise InfraError(f"could not supervise {str(self._folder)!r}: another supervisor does") from error
         sweep(self._folder)
         sweep(self._groups)
         sweep(self._folder / "sockets")
@@ -79,44 +68,34 @@ class Supervisor:
         """Let go of everything; groups and holders run on."""
         while self._shared:
             self._shared.popitem()[1].close()
-        os.close(self._lock)
+        self._noted.close()
 
     def groups(self) -> tuple[Group, ...]:
-        found = [(note["made"], self._read(path, note)) for path, note in self._notes()]
-        return tuple(group for _, group in sorted(found, key=lambda one: (one[0], one[1].id)))
+        return self._noted.all(lambda name: kept.held(self._groups / name))
 
     def start(self, release: Release, process: ProcessType, slot: int) -> Group:
         name = f"{process.name}-{slot}-{uuid4().hex[:12]}"
-        folder = self._groups / name
         private = sockets.listen("127.0.0.1", 0) if process.ready else None
         try:
             port = private.getsockname()[1] if private else None
-            note = {
-                "process": process.name,
-                "slot": slot,
-                "release": name_of(release),
-                "port": port,
-                "made": time.time_ns(),
-            }
             shared = self._socket(process.name) if process.ready else None
-            make_folder(folder, {"group.json": note})
+            group = self._noted.make(name, release, process, slot, port=port)
             self._reached(Transition.GROUP_NOTED, name)
-            kept.keep(
-                folder, (shared, private), process, cwd=release.folder, env=self._environment(release, process, name)
-            )
+            env = environment(self._env, release, process, name)
+            kept.keep(self._groups / name, (shared, private), process, cwd=release.folder, env=env)
         finally:
             if private:
                 private.close()
         self._reached(Transition.GROUP_STARTED, name)
-        return Group(id=name, process=process.name, slot=slot, release=name_of(release), port=port)
+        return group
 
     def promote(self, group: Group) -> None:
-        write_note(self._groups / group.id / "phase.json", {"phase": "serving"})
+        self._noted.promote(group)
         self._reached(Transition.GROUP_SERVING, group.id)
 
     def drain(self, group: Group, successor: str) -> None:
         if group.phase != "draining":
-            write_note(self._groups / group.id / "phase.json", {"phase": "draining", "successor": successor})
+            self._noted.drain(group, successor)
             self._reached(Transition.DRAIN_NOTED, group.id)
         if kept.tell(self._groups / group.id, signal.SIGTERM):
             self._reached(Transition.DRAIN_ASKED, group.id)
@@ -128,7 +107,7 @@ class Supervisor:
             self._reached(Transition.GROUP_FORGOTTEN, group.id)
 
     def tail(self, group: Group) -> str:
-        return _tail(self._groups / group.id / LOG)
+        return self._noted.tail(group)
 
     def ended(self, group: Group) -> str:
         note = read_note(self._groups / group.id / ENDED)
@@ -138,18 +117,17 @@ class Supervisor:
         return f"exit status {code}" if code >= 0 else f"signal {-code}"
 
     def current(self) -> Release | None:
-        note = read_note(self._folder / "current.json")
-        return read_release(note) if note else None
+        return self._noted.current()
 
     def set_current(self, release: Release) -> None:
-        write_note(self._folder / "current.json", write_release(release))
+        self._noted.set_current(release)
         self._reached(Transition.RELEASE_CURRENT, release.commit)
 
     def boot(self, release: Release, process: ProcessType) -> None:
         if not process.boot:
             return
         lines: list[str] = []
-        env = self._environment(release, process, "boot")
+        env = environment(self._env, release, process, "boot")
         with (
             tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as folder,
             ProcessTree(folder=Path(folder)) as tree,
@@ -173,41 +151,11 @@ class Supervisor:
         while self._shared:
             self._shared.popitem()[1].close()
 
-    def _notes(self) -> list[tuple[Path, dict[str, object]]]:
-        found = [(path, read_note(path / "group.json")) for path in self._groups.iterdir()]
-        return [(path, note) for path, note in found if note is not None]
-
-    def _read(self, path: Path, note: Mapping[str, object]) -> Group:
-        said = read_note(path / "phase.json") or {"phase": "starting"}
-        return Group(
-            id=path.name,
-            process=str(note["process"]),
-            slot=int(str(note["slot"])),
-            release=str(note["release"]),
-            phase=said["phase"],
-            alive=kept.held(path),
-            successor=said.get("successor"),
-            port=None if note["port"] is None else int(str(note["port"])),
-        )
-
-    def _environment(self, release: Release, process: ProcessType, group: str) -> dict[str, str]:
-        return {
-            **self._env,
-            "SHIP_COMMIT": release.commit,
-            "SHIP_PROCESS": process.name,
-            "SHIP_GROUP": group,
-            "SHIP_DRAIN": f"{process.drain:g}",
-            **({"SHIP_READY": process.ready} if process.ready else {}),
-        }
-
     def _socket(self, name: str) -> socket.socket:
         """Return the type's listening socket: ours, its holder's, a living group's; a new one only where nobody has it."""
         holder = self._folder / "sockets" / name
         if name not in self._shared:
-            if name not in self._addresses:
-                raise UsageError(
-                    f"cannot start {name!r}: this host has no address for it", hint=f"sockets: {{{name}: ...}}"
-                )
+            address_of(self._addresses, name)
             places = [holder, *(self._groups / one.id for one in self.groups() if one.process == name and one.alive)]
             taken = next((one for one in map(sockets.take, places) if one is not None), None)
             self._shared[name] = taken or self._bind(name)
@@ -220,17 +168,8 @@ class Supervisor:
         return self._shared[name]
 
     def _bind(self, name: str) -> socket.socket:
-        host, port = self._addresses[name]
+        host, port = address_of(self._addresses, name)
         try:
             return sockets.listen(host, port)
         except OSError as error:
             raise InfraError(f"could not listen on '{host}:{port}' for {name!r}: {error.strerror}") from error
-
-
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as printed:
-            printed.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return printed.read().decode(errors="replace").strip()
-    except FileNotFoundError:
-        return ""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_gen.clock import SystemClock
+from shipping.host.noted import BOOT_ID
 from shipping.host.points import POINTS, Point
-from shipping.host.running import BOOT_ID, only_one
+from shipping.host.running import only_one
 from tests.shipping.host.site import ENVIRONMENT, Machine, Site, open_site
 from tests.shipping.slug.shop import APP
 

@@ -1,8 +1,13 @@
-"""A host of a test's own: releases on disk, and rolls by processes that can be killed at any transition."""
+"""A host of a test's own: releases on disk, and rolls by processes that can be killed at any transition.
+
+Its driver is the built-in one, or systemd's where it was given a systemd.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,19 +15,23 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from shipping.host.driver import unheard
+from shipping.host.folders import read_note
 from shipping.host.group import write_release
 from shipping.host.roll import Limits, Roller
 from shipping.host.rolls import Release, Rolled
 from shipping.host.supervisor import Supervisor
+from shipping.host.systemd import Systemd
 from shipping.records.process import ProcessType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from shipping.host.driver import Reached
     from shipping.records.process import Order
+    from tests.systemd import World
 
 WEB = ProcessType(
     name="web",
@@ -48,6 +57,7 @@ class Host:
     folder: Path
     port: int
     order: Order = "start-first"
+    world: World | None = None
 
     def release(self, commit: str, behaviour: str = "good", *processes: ProcessType) -> Release:
         folder = self.folder / "releases" / commit
@@ -57,39 +67,71 @@ class Host:
         web = ProcessType.from_json({**WEB.to_json(), "order": self.order})
         return Release(commit=commit, folder=folder, processes=processes or (web,))
 
-    def supervisor(self, reached: Reached | None = None) -> Supervisor:
-        more = {} if reached is None else {"reached": reached}
-        addresses = {"web": ("127.0.0.1", self.port)}
-        return Supervisor(self.folder / "run", addresses=addresses, env={"PATH": "/usr/bin:/bin"}, **more)
+    @property
+    def run(self) -> Path:
+        """Return where the driver keeps what it writes down."""
+        return self.folder / "run"
+
+    def driver(
+        self, reached: Reached = unheard, *, addresses: Mapping[str, tuple[str, int]] | None = None
+    ) -> Supervisor | Systemd:
+        env = {"PATH": "/usr/bin:/bin"}
+        listen = {"web": ("127.0.0.1", self.port)} if addresses is None else addresses
+        if self.world is None:
+            return Supervisor(self.run, addresses=listen, env=env, reached=reached)
+        return Systemd(
+            self.run,
+            name=f"host-{self.port}",
+            user="root",
+            addresses=listen,
+            env=env,
+            units=self.world.units,
+            systemctl=self.world.systemctl,
+            reached=reached,
+        )
 
     def roll(self, release: Release, *, limits: Limits = LIMITS, wanted: Callable[[], bool] = lambda: True) -> Rolled:
-        with self.supervisor() as driver:
+        with self.driver() as driver:
             return Roller(driver, limits=limits).roll(release, wanted=wanted)
 
     def roll_and_die(self, release: Release, transition: str, nth: int) -> int:
         """Roll in a process that kills itself when it reaches the transition for the nth time; return its exit status."""
         asked = {
             "host": [str(self.folder), self.port, self.order],
+            "world": None if self.world is None else [self.world.pid, str(self.world.units)],
             "release": write_release(release),
             "at": [transition, nth],
         }
         module = "tests.shipping.host.rolling"
         return subprocess.run([sys.executable, "-m", module, json.dumps(asked)], check=False, timeout=120).returncode
 
+    def kill(self, victim: Literal["holder", "group"]) -> None:
+        """Kill, without a word, what holds the oldest group, or the shared socket."""
+        if self.world is not None:
+            with self.driver() as driver:
+                unit = "web.service" if victim == "holder" else f"{driver.groups()[0].id}.service"
+            # What holds a socket under systemd is no process: it can only be stopped.
+            verb = ("stop",) if victim == "holder" else ("kill", "--signal=KILL")
+            self.world.ask(*verb, f"host-{self.port}:{unit}")
+            return
+        note = read_note(min((self.run / ("sockets" if victim == "holder" else "groups")).iterdir()) / "keeper.json")
+        assert note is not None
+        os.kill(note["pid"], signal.SIGKILL)
+
     def releases(self) -> list[str]:
         """Return the release of each group that lives and serves."""
-        with self.supervisor() as driver:
+        with self.driver() as driver:
             return [Path(one.release).name for one in driver.groups() if one.alive and one.phase == "serving"]
 
 
 @contextmanager
-def a_host(folder: Path, order: Order = "start-first") -> Iterator[Host]:
+def a_host(folder: Path, order: Order = "start-first", *, world: World | None = None) -> Iterator[Host]:
     """A host; at the end all it runs is killed."""
-    host = Host(folder=folder, port=free_port(), order=order)
+    host = Host(folder=folder, port=free_port(), order=order, world=world)
     try:
         yield host
     finally:
-        with host.supervisor() as driver:
+        with host.driver() as driver:
             driver.stop()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from shipping.host.group import read_release
 from shipping.host.roll import Roller
 from tests.shipping.host.hosts import LIMITS, Host
+from tests.systemd import World
 
 
 def main(asked: str) -> int:
@@ -24,7 +25,8 @@ def main(asked: str) -> int:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with Host(folder=Path(folder), port=port, order=order).supervisor(reached) as driver:
+    world = None if given["world"] is None else World(pid=given["world"][0], units=Path(given["world"][1]))
+    with Host(folder=Path(folder), port=port, order=order, world=world).driver(reached) as driver:
         return 0 if Roller(driver, reached=reached, limits=LIMITS).roll(read_release(given["release"])).ok else 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_gen.errors import InfraError, Refused, UsageError
 from shipping.host import probe
-from shipping.host.supervisor import Supervisor
+from shipping.host.logs import LOG_BYTES
 from shipping.records.process import ProcessType
 from tests.shipping.host.hosts import Host, a_host, until
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from shipping.host.driver import Driver
     from shipping.host.group import Group
     from shipping.host.rolls import Release
+    from tests.systemd import World
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    with a_host(tmp_path / ("deep" * 30) / "host") as made:
+def host(tmp_path: Path, world: World | None) -> Iterator[Host]:
+    with a_host(tmp_path / ("deep" * 30) / "host", world=world) as made:
         yield made
 
 
 @pytest.fixture
 def driver(host: Host) -> Iterator[Driver]:
-    with host.supervisor() as made:
+    with host.driver() as made:
         yield made
 
 
@@ -100,9 +101,9 @@ def test_a_log_without_end_keeps_its_end(host: Host, driver: Driver) -> None:
 
     until(lambda: not only(driver).alive)
 
-    logs = {one.name: one.stat().st_size for one in (host.folder / "run" / "groups" / group.id).glob("*.log")}
-    assert logs.keys() == {"output.log", "output.1.log"}
-    assert logs["output.log"] < 2**20
+    sizes = {one.name: one.stat().st_size for one in (host.run / "groups" / group.id).glob("*.log")}
+    assert sizes.keys() == {"output.log", "output.1.log"}
+    assert sizes["output.log"] <= LOG_BYTES
     assert driver.tail(group).endswith("last")
 
 
@@ -154,19 +155,18 @@ def test_a_boot_check_that_fails_or_is_not_there_refuses_the_release(host: Host,
 def test_one_supervisor_at_a_time(host: Host, driver: Driver) -> None:
     """A second daemon on the same folder is told, and changes nothing."""
     assert driver.groups() == ()
-    with pytest.raises(InfraError, match="another supervisor"), host.supervisor():
+    with pytest.raises(InfraError, match="another supervisor"), host.driver():
         pass
 
 
-def test_a_type_without_an_address_and_a_port_that_is_taken_are_said(host: Host, tmp_path: Path) -> None:
+def test_a_type_without_an_address_and_a_port_that_is_taken_are_said(host: Host) -> None:
     """The first is the host's configuration, the second the host's state: neither is the release's fault."""
     release = host.release("one")
     (web,) = release.processes
-    with Supervisor(tmp_path / "other", addresses={}, env={}) as bare, pytest.raises(UsageError, match="no address"):
+    with host.driver(addresses={}) as bare, pytest.raises(UsageError, match="no address"):
         bare.start(release, web, 0)
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addresses = {"web": ("127.0.0.1", taken.getsockname()[1])}
-        other = Supervisor(tmp_path / "other", addresses=addresses, env={})
-        with other, pytest.raises(InfraError, match="could not listen"):
+        with host.driver(addresses=addresses) as other, pytest.raises(InfraError, match="could not listen"):
             other.start(release, web, 0)

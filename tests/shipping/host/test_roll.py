@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import os
 import signal
 import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from shipping.host.driver import Transition
-from shipping.host.folders import read_note
 from shipping.host.roll import Limits, Roller
 from shipping.host.rolls import Living
 from shipping.records.process import ProcessType
@@ -25,20 +23,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shipping.records.process import Order
+    from tests.systemd import World
 
 ORDERS = ("start-first", "stop-first")
 
 
 @pytest.fixture(params=ORDERS)
-def host(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Host]:
+def host(tmp_path: Path, world: World | None, request: pytest.FixtureRequest) -> Iterator[Host]:
     order: Order = request.param
-    with a_host(tmp_path / "host", order) as made:
+    with a_host(tmp_path / "host", order, world=world) as made:
         yield made
 
 
 @pytest.fixture
-def first(tmp_path: Path) -> Iterator[Host]:
-    with a_host(tmp_path / "host") as made:
+def first(tmp_path: Path, world: World | None) -> Iterator[Host]:
+    with a_host(tmp_path / "host", world=world) as made:
         yield made
 
 
@@ -128,7 +127,7 @@ def test_killed_at_any_transition_the_next_roll_converges(host: Host, transition
     assert killed == -signal.SIGKILL
     assert (rolled.ok, host.releases()) == (True, ["two", "two"])
     assert set(answers) <= {"200 one", "200 two"}
-    assert len(list((host.folder / "run" / "groups").iterdir())) == 2
+    assert len(list((host.run / "groups").iterdir())) == 2
 
 
 def test_killed_when_the_first_socket_is_held_the_next_roll_takes_it_over(first: Host) -> None:
@@ -156,15 +155,12 @@ def test_killed_while_a_failed_release_is_taken_back_the_old_one_serves_again(ho
 
 
 @pytest.mark.parametrize("victim", ["holder", "group"])
-def test_a_keeper_that_is_killed_is_replaced(first: Host, victim: str) -> None:
+def test_a_keeper_that_is_killed_is_replaced(first: Host, victim: Literal["holder", "group"]) -> None:
     """With a group's keeper its processes die, with the holder nothing does; the next roll to the same release mends it."""
     first.roll(first.release("one", "forks"))
     (first.folder / "releases" / "one" / "behaviour").write_text("good")
-    parent = first.folder / "run" / ("sockets" if victim == "holder" else "groups")
-    note = read_note(min(parent.iterdir()) / "keeper.json")
-    assert note is not None
 
-    os.kill(note["pid"], signal.SIGKILL)
+    first.kill(victim)
     until(lambda: victim == "holder" or len(first.releases()) == 1)
     answers: list[str] = []
     with asking(first, answers):
@@ -211,12 +207,12 @@ def test_a_roll_ends_while_it_waits_for_a_group_that_does_not_get_ready(first: H
     assert (rolled.ok, rolled.superseded, first.releases()) == (False, True, ["one", "one"])
     assert time.monotonic() - begun < 30
     assert first.roll(first.release("one")).ok
-    assert len(list((first.folder / "run" / "groups").iterdir())) == 2
+    assert len(list((first.run / "groups").iterdir())) == 2
 
 
-def test_stop_first_fills_what_it_emptied_before_it_ends(tmp_path: Path) -> None:
+def test_stop_first_fills_what_it_emptied_before_it_ends(tmp_path: Path, world: World | None) -> None:
     """Told that something else is wanted after the old group was drained, it still starts the new one."""
-    with a_host(tmp_path / "host", "stop-first") as host:
+    with a_host(tmp_path / "host", "stop-first", world=world) as host:
         host.roll(host.release("one"))
         answers = iter([True])
 
@@ -256,7 +252,7 @@ def test_the_daemon_is_told_what_lives_what_is_whole_and_when_the_first_group_se
     """A release that drains lives without serving; one with a dead group is not whole."""
     one, two = first.release("one"), first.release("two")
     told: list[str] = []
-    with first.supervisor() as driver:
+    with first.driver() as driver:
         roller = Roller(driver, limits=LIMITS)
         assert (roller.living(), roller.whole(one)) == ((), False)
         roller.roll(one, serving=lambda: told.append("one"))
