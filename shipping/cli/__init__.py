@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Section, command, where it lives, what it is for. Short helps stand here so that `ship --help` loads no group.
 COMMANDS = (
-    ("Engineers", "status", "shipping.cli.lanes:status", "Say what each region must run, and who locked it."),
+    ("Engineers", "status", "shipping.cli.status:status", "Say what each region must run, and who locked it."),
     ("Engineers", "lock", "shipping.cli.lanes:lock", "Stop deploys to regions, with a reason."),
     ("Engineers", "unlock", "shipping.cli.lanes:unlock", "Let deploys to regions go on."),
     ("Engineers", "host", "shipping.cli.host:host", "Run a fleet's host."),
@@ -37,7 +37,7 @@ COMMANDS = (
     ("Platform", "doctor", "shipping.cli.doctor:doctor", "Say what is wrong with a set-up, with the fix."),
     ("Platform", "buildkite", "shipping.cli.buildkite:buildkite", "Set the app's pipelines up at Buildkite."),
     ("Platform", "local", "shipping.cli.local:local", "Run a Buildkite of your own on this machine."),
-    ("Platform", "demo", "shipping.cli.demo:demo", "See a merge become a tested, published slug, here and now."),
+    ("Platform", "demo", "shipping.cli.demo:demo", "See merges come to production under load, here and now."),
 )
 HIDDEN = {"job": "shipping.cli.job:job"}
 

@@ -172,6 +172,8 @@ class Daemon:
         return True
 
     def _fetch(self, action: Fetch) -> bool:
+        if action.pointer is not None and not self._is_cleared(action.pointer):
+            return True
         try:
             self._parts.releases.fetch(action.slug)
         except (Refused, NoRoom) as error:
@@ -191,6 +193,8 @@ class Daemon:
 
     def _roll(self, pointer: Pointer) -> bool:
         """Read the lane once more, then replace what runs. False: nobody can tell whether it is still wanted."""
+        if not self._is_cleared(pointer):
+            return True
         if not self._read():
             return False
         if not self._still(pointer):
@@ -200,9 +204,10 @@ class Daemon:
             release = self._parts.releases.release(pointer.commit, pointer.slug)
             if "fetched" not in self._memory.reached:
                 self._reach("fetched")
-            self._reach("triggered")
             self._parts.say(f"rolling to {pointer.commit[:12]} (token {pointer.token})")
-            done = self._parts.rolls.roll(release, serving=self._serving, wanted=partial(self._wants, pointer))
+            done = self._parts.rolls.roll(
+                release, triggered=self._triggered, serving=self._serving, wanted=partial(self._wants, pointer)
+            )
         except Refused as error:
             done = Rolled(ok=False, why=error.message)
         except ShipError as error:
@@ -211,6 +216,18 @@ class Daemon:
             return True
         self._parts.at("rolled")
         return self._rolled(pointer, done)
+
+    def _is_cleared(self, pointer: Pointer) -> bool:
+        """Tell whether what a pointer names may run in production. Lanes are not signed, clearances are."""
+        try:
+            self._parts.releases.admit(pointer.commit, pointer.slug)
+        except ShipError as error:
+            self._later[str(pointer.token)] = self._now + (REFUSED_AGAIN if isinstance(error, Refused) else AWAY_AGAIN)
+            self._complain(error.message)
+            if isinstance(error, Refused):
+                self._reach("failed", error.message)
+            return False
+        return True
 
     def _still(self, pointer: Pointer) -> bool:
         """Tell whether the lane as it was just read wants this, and does not halt what has not begun."""
@@ -225,7 +242,12 @@ class Daemon:
         if not done.ok:
             self._later[pointer.slug] = self._now + START_AGAIN
             self._complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
+            self._trouble = done.why  # the beacon says it from now on: in the same words in this turn and in later ones
+            if "triggered" not in self._memory.reached:
+                # It did not boot. Told after the failure only: between the two a deploy would count this host as begun.
+                self._memory = self._memory.came("triggered")
             self._reach("failed", done.why)
+            self._owe_all()
             return True
         runs = Runs(commit=pointer.commit, slug=pointer.slug, token=pointer.token)
         self._memory = self._memory.serves(runs, self._now)
@@ -236,11 +258,15 @@ class Daemon:
     def _mend(self, runs: Runs) -> bool:
         """Start what is missing of the release that serves; where that fails, not at once again."""
         release = self._parts.releases.release(runs.commit, runs.slug)
-        done = self._parts.rolls.roll(release, serving=lambda: None, wanted=lambda: True)
+        done = self._parts.rolls.roll(release, triggered=lambda: None, serving=lambda: None, wanted=lambda: True)
         if not done.ok:
             self._later[runs.slug] = self._now + START_AGAIN
             self._complain(f"could not mend {runs.commit[:12]}: {done.why}")
         return True
+
+    def _triggered(self) -> None:
+        if "triggered" not in self._memory.reached or "failed" in self._memory.reached:
+            self._reach("triggered")
 
     def _serving(self) -> None:
         if "serving" not in self._memory.reached:
