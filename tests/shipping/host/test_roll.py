@@ -244,7 +244,7 @@ def test_a_release_that_does_not_boot_touches_nothing(tmp_path: Path, order: Ord
     with a_host(tmp_path, order) as host:
         (web,) = host.release("one").processes
         refused = ProcessType.from_json({**web.to_json(), "boot": [sys.executable, "-c", "exit('no table')"]})
-        with host.supervisor() as driver:
+        with host.driver() as driver:
             roller = Roller(driver, limits=LIMITS)
             roller.roll(host.release("one"), triggered=lambda: told.append("one"))
             before = driver.groups()
