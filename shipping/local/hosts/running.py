@@ -11,8 +11,9 @@ from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import ShipError
 from shipping.host import memory
 from shipping.host.folders import read_note
-from shipping.host.group_keeper import KEEPER, LOG
-from shipping.host.running import BOOT_ID
+from shipping.host.group_keeper import KEEPER
+from shipping.host.logs import LOG
+from shipping.host.noted import BOOT_ID
 from shipping.local.hosts.ending import RUN
 from shipping.processes import keeper
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from shipping.host import memory
 from shipping.host.memory import Memory
+from shipping.host.noted import BOOT_ID
 from shipping.host.rolls import Release
-from shipping.host.running import BOOT_ID
 from shipping.host.supervisor import Supervisor
 from shipping.local.hosts.ending import RUN, end
 from shipping.local.hosts.place import Place
