@@ -54,7 +54,7 @@ soak: $(READY) systemd ## Long runs of faults, by hand
 	$(BIN)/python -m pytest -q -s tests/soak
 
 bench: $(READY) ## Figures beside their peers
-	@for bench in makespan shard_cost slug signing preview mutants control_plane fleet; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
+	@for bench in makespan shard_cost slug signing preview mutants control_plane fleet rolling rollback; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$bench || exit; done
 
 check: $(STAMP) ## Format, lint, types, shellcheck, architecture
 	$(BIN)/ruff format --check --quiet .

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 APP, REGION = "inbox", "us"
 BUCKET, DEPLOYS = "ship-inbox-us", "inbox-deploy-us"
-TIMEOUT, LOOK = 600.0, 0.25
+TIMEOUT, LOOK = 600.0, 0.4
+SETTLE = 90.0
+"""Seconds after a deploy's end in which all hosts must have followed it."""
 OVER = {"passed", "failed", "canceled"}
 
 
@@ -82,33 +84,42 @@ class _Sight:
         self._before = serving(world)
         self._deploy: Build | None = None
         self._flip: float | None = None
+        self._over: float | None = None
 
     def look(self) -> Followed | None:
         """Look once; return how it ended, None as long as it has not."""
         shown = self._world.show(self._build)
         self._jobs.look(shown)
         state = self._deployed(shown)
-        if (
-            self._flip is None
-            and (pointer := self._ledger.read().pointer) is not None
-            and pointer.commit == self._commit
-        ):
-            self._flip = time.time()
-            self._jobs.once("flip", "the flip: production wants it")
+        self._see_flip()
         hosts = {host.name: running(host.folder) for host in self._world.hosts}
         arrived = [self._arrived(name, host) for name, host in hosts.items()]
         refused = [state == "failed" and self._refused(name, host) for name, host in hosts.items()]
-        if self._deploy is None or not (all(refused) or (state == "passed" and all(arrived))):
+        ended = all(refused) or (state == "passed" and all(arrived)) or self._settled(state)
+        if self._deploy is None or not ended:
             return None
         replaced = len(self._before - serving(self._world))
         fleet = time.time() if all(arrived) else None
         return Followed(build=shown, deploy=self._deploy, state=state, flip=self._flip, fleet=fleet, replaced=replaced)
 
+    def _see_flip(self) -> None:
+        if self._flip is None and self._deploy is not None:
+            pointer = self._ledger.read().pointer
+            if pointer is not None and pointer.commit == self._commit:
+                self._flip = time.time()
+                self._jobs.once("flip", "the flip: production wants it")
+
+    def _settled(self, state: str) -> bool:
+        """Tell whether the deploy is over for so long that hosts which have not followed it will not."""
+        if self._over is None and state in OVER:
+            self._over = time.monotonic()
+        return self._over is not None and time.monotonic() - self._over > SETTLE
+
     def _deployed(self, build: Mapping[str, Any]) -> str:
         """Return the state of the deploy, nothing where there is none yet."""
         if self._deploy is None:
-            shown = next((one for one in self._world.builds(DEPLOYS, limit=5) if one["commit"] == self._commit), None)
-            self._deploy = None if shown is None else self._world.find(DEPLOYS, int(shown["number"]))
+            triggered = next((job["triggered_build"] for job in build["jobs"] if job.get("triggered_build")), None)
+            self._deploy = None if triggered is None else self._world.find(DEPLOYS, int(triggered["number"]))
         if self._deploy is not None:
             shown = self._world.show(self._deploy)
             self._jobs.look(shown)

@@ -164,7 +164,7 @@ def _ship_to_production(stage: Stage, commit: str, message: str, traffic: Traffi
     stage.say("")
     for line in hops(followed.build, Arrival(flip=followed.flip, first=first, fleet=followed.fleet)):
         stage.say(f"  {line}")
-    if followed.state != "passed":
+    if followed.state != "passed" or followed.fleet is None:
         raise Refused(f"cannot go on: {commit[:12]} did not come to the hosts", hint=f"look at {followed.deploy.url}")
     return followed
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shipping.records.lane import Lane
 
 AT_ONCE = 16
+LONGEST = 300
+"""Letters of one line: a release that does not start says in its last line why, somewhere after a traceback."""
 # A host that failed and tried again keeps both acks: what it came to counts, as in the count of the fleet.
 _FURTHEST: tuple[State, ...] = ("complete", "failed", "serving", "triggered", "fetched")
 
@@ -67,12 +69,14 @@ def view(store: Store, lane: Lane, app: str, *, in_service: frozenset[str]) -> l
 
 
 def words(store: Store, app: str, environment: str, host: str) -> str:
-    """Return what a host says of itself: what is wrong, and what it runs."""
+    """Return in one line what a host says of itself: what is wrong, and what it runs."""
     found, why = _beacon(store, keys.beacon(app, environment, host))
     if found is None:
         return why or "never spoke"
+    lines = why.splitlines()
+    first_and_last = " | ".join(dict.fromkeys(line[:LONGEST] for line in (*lines[:1], *lines[-1:])))
     runs = "nothing" if found.runs is None else found.runs.commit[:12]
-    return "; ".join(part for part in (why, f"runs {runs}, said so at {found.at}") if part)
+    return "; ".join(part for part in (first_and_last, f"runs {runs}, said so at {found.at}") if part)
 
 
 def _beacon(store: Store, key: str) -> tuple[Beacon | None, str]:

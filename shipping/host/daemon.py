@@ -255,7 +255,7 @@ class Daemon:
             return self._read()
         if not done.ok:
             self._later[pointer.slug] = self._now + START_AGAIN
-            self._journal.complain(f"could not roll to {pointer.commit[:12]}: {done.why}", why=done.why)
+            self._journal.complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
             self._journal.fail(done.why)
             return True
         self._journal.complete(Runs(commit=pointer.commit, slug=pointer.slug, token=pointer.token))

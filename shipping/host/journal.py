@@ -71,18 +71,22 @@ class Journal:
             self.flush()
         self._at(ACKED_AT[state])
 
+    def fail(self, why: str) -> None:
+        """Remember and tell that a release was tried and cannot serve.
+
+        Where it did not even boot, that it was tried is told after the failure: between the two a deploy would count this host
+        as begun. The beacon gives the reason in the same words in this turn and in later ones.
+        """
+        self._trouble = why
+        if "triggered" not in self.memory.reached:
+            self.memory = self.memory.came("triggered")
+        self.reach("failed", why)
+        self._owe_all()
+
     def complete(self, runs: Runs) -> None:
         """Remember and tell that a release is all that serves."""
         self.memory = self.memory.serves(runs, self._clock.monotonic())
         self.reach("complete")
-
-    def fail(self, why: str) -> None:
-        """Remember and tell that a roll failed, and that it began: one that does not boot is not begun with again."""
-        if "triggered" not in self.memory.reached:
-            # Told after the failure only: between the two a deploy would count this host as begun.
-            self.memory = self.memory.came("triggered")
-        self.reach("failed", why)
-        self._owe_all()
 
     def flush(self) -> None:
         """Tell what could not be told before."""
@@ -104,9 +108,9 @@ class Journal:
         if self._reports.beacon(beacon, self._clock.monotonic()):
             self._at("beacon-written")
 
-    def complain(self, line: str, *, why: str | None = None) -> None:
-        """Say what is wrong, once as long as it is the same, and in the beacon as long as it is (there as ``why``)."""
-        self._trouble = why or line
+    def complain(self, line: str) -> None:
+        """Say what is wrong, once as long as it is the same, and in the beacon as long as it is."""
+        self._trouble = line
         if line != self._said:
             self._said = line
             self._say(line)

@@ -31,6 +31,7 @@ HOSTS = ["us-1", "us-2", "us-3"]
 SHIPPING = f"""
 app: APP
 bucket: hosts
+buildkite: {{cluster: main, queues: {{deploy: deployers}}}}
 slug:
   keys: KEYS
   layers:
@@ -111,17 +112,21 @@ def keys(folder: Path) -> str:
     return json.dumps({**{purpose: facts["key"] for purpose, facts in made.items()}, "public": public})
 
 
-def answers(address: str) -> str:
-    with urllib.request.urlopen(f"http://{address}/version", timeout=5) as answer:
+def get(address: str) -> str:
+    with urllib.request.urlopen(f"http://{address}", timeout=5) as answer:
         return str(answer.read().decode().strip())
+
+
+def answers(address: str) -> str:
+    return get(f"{address}/version")
 
 
 def test_a_merge_is_served_by_every_host_and_nothing_is_left(here: Here, tmp_path: Path) -> None:
     """Up, a merge, signed and verified; a daemon killed while its groups serve; down in the middle of a roll."""
     variables = tmp_path / "env"
     variables.write_text("# for a person\n\nINBOX_DESK=desk=1\n")
-    up = here.say("up", "--detach", "--agents", "2", "--env-file", str(variables))
-    assert "hosts   us: us-1, us-2, us-3" in up
+    up = here.say("up", "--detach", "--agents", "2", "--env-file", str(variables), "--json")
+    assert [one["host"] for one in json.loads(up)["hosts"]] == HOSTS
     assert [(one["host"], one["commit"], one["groups"]) for one in here.hosts()] == [(name, None, []) for name in HOSTS]
 
     first = here.merge("one")
@@ -134,6 +139,8 @@ def test_a_merge_is_served_by_every_host_and_nothing_is_left(here: Here, tmp_pat
     ] * 3
     shown = here.say("host", "ls").splitlines()
     assert [line.split()[:2] for line in shown] == [[f"us/{name}", first[:12]] for name in HOSTS]
+    told = get(f"{json.loads(up)['url'].removeprefix('http://')}/hosts")
+    assert all(word in told for word in (*HOSTS, first[:10], ">one</a>", "serving"))
     assert f"rolling to {first[:12]}" in here.say("host", "log", "us-2")
     assert "worker for desk=1" in here.say("host", "log", "us/us-3", "--process", "worker")
 
@@ -152,7 +159,7 @@ def test_a_merge_is_served_by_every_host_and_nothing_is_left(here: Here, tmp_pat
 
 def test_hosts_begin_anew_with_their_object_store_and_a_killed_world_is_cleaned_up(here: Here) -> None:
     """A store that comes back empty has other lanes; what a killed world left serving ends; addresses stay."""
-    here.say("up", "--detach", "--agents", "2")
+    assert "hosts   us: us-1, us-2, us-3" in here.say("up", "--detach", "--agents", "2")
     first = here.merge("one")
     found = here.hosts()
     (store,) = [json.loads((here.state / "objects.json").read_text())["pid"]]

@@ -21,9 +21,7 @@ PRINTS = 'steps: [{key: look, command: "cat note.txt more/*.txt; git log -2 --fo
 
 def ship(world: World, root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     where = ["--repo", str(root), "--state", str(world.folder.root)]
-    return subprocess.run(
-        [*SHIP, words[0], *where, *words[1:]], capture_output=True, text=True, check=False, timeout=120, cwd="/"
-    )
+    return subprocess.run([*SHIP, *words, *where], capture_output=True, text=True, check=False, timeout=120, cwd="/")
 
 
 def built(world: World, root: Path, *words: str) -> dict[str, Any]:
@@ -132,3 +130,17 @@ steps:
     assert (unblocked.returncode, ends.returncode) == (0, 0), (unblocked.stderr, ends.stderr)
     log = ship(world, repository.root, "log", "asking/1", "--job", "after").stdout
     assert "because of it" in log.splitlines()
+
+
+def test_a_world_without_hosts_says_how_one_gets_some(world: World, tmp_path: Path) -> None:
+    """No region of the repository names any."""
+    repository = Repository.create(tmp_path / "hostless")
+
+    listed = ship(world, repository.root, "host", "ls")
+    asked = ship(world, repository.root, "host", "log", "us-1")
+
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "no hosts: no region of the configuration has a `fleet` that names some" in listed.stderr
+    assert asked.returncode == 2
+    assert "cannot find the host 'us-1'" in asked.stderr
+    assert "hint: name some in .buildkite/shipping.yml, `fleet: {hosts: [...]}` of a region" in asked.stderr

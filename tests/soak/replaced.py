@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     # Opens a cell's driver, as a daemon that is started does.
     Opened = Callable[[Reached], AbstractContextManager[Supervisor | Systemd]]
 
-RATE = float(os.environ.get("SHIP_CERTIFICATE_RATE", "60"))
+RATE = float(os.environ.get("SHIP_CERTIFICATE_RATE", "40"))
 FALSE_READY, READY = 3.0, 60.0
 """Seconds that a group may take: one that never gets ready is not waited for as long as one that does on a busy machine."""
 
@@ -184,7 +184,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def customers(port: int, rate: float = RATE) -> Customers:
     """Return the customers of a run. A slow request takes longer than a server that drains keeps idle connections (1 s)."""
-    return Customers(host="127.0.0.1", port=port, rate=rate, slow=1.3, slow_every=4, post_every=4)
+    return Customers(host="127.0.0.1", port=port, rate=rate, slow=1.3, slow_every=2, post_every=4)
 
 
 def quiet(seconds: float) -> None:

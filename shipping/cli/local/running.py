@@ -131,9 +131,12 @@ def _run_here(options: Options, *, named: bool, as_json: bool) -> int:
 def _welcome(world: World, options: Options, *, named: bool, as_json: bool) -> None:
     agents = [{"name": one.name, "pid": one.pid} for one in world.agents]
     if as_json:
-        print_json(
-            {"url": world.url, "state": str(world.folder.root), "supervisor": world.supervisor, "agents": agents}
-        )
+        hosts = [
+            {"host": one.name, "app": one.app, "region": one.region, "addresses": dict(one.addresses)}
+            for one in world.hosts
+        ]
+        facts = {"url": world.url, "state": str(world.folder.root), "supervisor": world.supervisor}
+        print_json({**facts, "agents": agents, "hosts": hosts})
         return
     names = ", ".join(one.name for one in world.agents)
     there = f" {world.folder.option}" if named else ""

@@ -3,7 +3,7 @@
 `client` is a running world as its users see it (start there). `supervisor` keeps the processes running (`children`,
 `signals`, `sweep`: nothing is left behind), `connected` asks who has come up, `environment` says what agents and jobs are
 given, `folder` and `hold` keep one world to one state folder, `launch` starts and ends one from outside, `repository` says
-what a build is of.
+what a build is of, `deploying` brings the pipelines along that deploy it, `hosts` shows what hosts make of it.
 """
 
 from shipping.local.hosts.published import RunningHost

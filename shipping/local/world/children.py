@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import subprocess
 import time
@@ -67,6 +68,13 @@ class Child:
             except OSError as error:
                 raise InfraError(f"could not start {self.name!r}: {error}") from error
         self.pid, self.code = self._popen.pid, None
+
+    def missed(self, why: str) -> None:
+        """Note a start that came to nothing, as if the child had started and said why it cannot go on."""
+        self._starts.append(time.monotonic())
+        with contextlib.suppress(OSError), self.log.open("a") as log:  # a full disk may be the reason
+            log.write(f"{why}\n")
+        self.code = 3
 
     def ended(self, code: int) -> None:
         """Note that the kernel reported the child's end (the supervisor reaps for all of them)."""

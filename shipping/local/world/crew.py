@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pipeline_gen.errors import InfraError
 from shipping.local.hosts.place import Place, addresses, read_env
 from shipping.local.world.children import Child
 from shipping.local.world.environment import agent_command, agent_environment, client_environment, inherited
@@ -110,7 +111,11 @@ class Crew:
             self._variables = {} if self._options.host_env is None else read_env(self._options.host_env)
         place = self.places[child.name]
         variables = {"PATH": env["PATH"], **self._variables}
-        place.prepare(self.addresses.get(child.name, {}), variables, store=str(objects["access_key"]))
+        try:
+            place.prepare(self.addresses.get(child.name, {}), variables, store=str(objects["access_key"]))
+        except InfraError as error:
+            child.missed(str(error))
+            return
         argv = [sys.executable, "-P", "-m", "shipping.cli", "host", "daemon", "--config", str(place.configuration)]
         child.start(argv, env | client_environment(objects))
 

@@ -102,6 +102,28 @@ def test_a_child_that_keeps_dying_is_given_up(child: Child) -> None:
     assert delays[0] <= 0 < delays[-1]
 
 
+def test_a_start_that_comes_to_nothing_counts_and_is_told(child: Child) -> None:
+    """As one that ended at once would."""
+    for _ in range(MOST_STARTS):
+        child.missed("could not keep a host: No space left on device")
+
+    assert child.restart_at() is None
+    assert (child.pid, child.code) == (None, 3)
+    assert "No space left" in child.last_words()
+
+
+def test_what_a_host_has_started_is_no_orphan(child: Child) -> None:
+    """Its daemon is dead, and what it rolled out serves on."""
+    host = Child(name="one", folder=child.folder, outlived=True)
+    host.start(["sh", "-c", f"cd {child.folder.of_agent('one')}; setsid {SLEEP} & wait"], ENV)
+    until(lambda: bool(sleepers()))
+    host.track(table())
+    end(host)
+
+    assert host.orphans(table()) == set()
+    assert sleepers()
+
+
 def test_a_program_that_cannot_start_is_told(child: Child) -> None:
     """By the child's name and the system's words."""
     with pytest.raises(InfraError, match=r"could not start 'one': .*No such file"):

@@ -113,7 +113,7 @@ def snapshot(world: Plane) -> list[tuple[RunningHost, Running]]:
 
 
 def _region(world: Plane, app: str, region: str, there: Iterable[RunningHost]) -> RegionRow:
-    rows = tuple(_host(world, one, running(one.folder)) for one in there)
+    rows = tuple(_hosts(world, there))
     tones = [row.tone for row in rows]
     commits = [row.release.commit if row.release else "" for row in rows]
     most = max(commits, key=commits.count)
@@ -130,7 +130,16 @@ def _region(world: Plane, app: str, region: str, there: Iterable[RunningHost]) -
     )
 
 
-def _host(world: Plane, one: RunningHost, found: Running) -> HostRow:
+def _hosts(world: Plane, there: Iterable[RunningHost]) -> Iterable[HostRow]:
+    known: dict[str | None, Release | None] = {None: None}
+    for one in there:
+        found = running(one.folder)
+        if found.commit is not None and found.commit not in known:
+            known[found.commit] = _release(world, one, found.commit)
+        yield _host(world, one, found, known[found.commit])
+
+
+def _host(world: Plane, one: RunningHost, found: Running, release: Release | None) -> HostRow:
     tone, state = ROLLS.get(found.roll or "", ("calm", "nothing yet"))
     if one.pid is None:
         tone, state = "bad", "no daemon"
@@ -139,7 +148,7 @@ def _host(world: Plane, one: RunningHost, found: Running) -> HostRow:
         tone=tone,
         state=state,
         why=found.why,
-        release=None if found.commit is None else _release(world, one, found.commit),
+        release=release,
         since=NO_TIME if found.since is None else _since(world, found.since),
         groups=tuple(_group(group) for group in found.groups),
         addresses=tuple(one.addresses.items()),
