@@ -35,5 +35,5 @@ def daemon(*, file: Path) -> None:
 
     found = config.load(file)
     stop = running.stop_on_signals()
-    with running.only_one(found.folder), running.supervisor(found) as supervisor:
-        running.serve(found, Roller(supervisor), say=click.echo, stop=stop)
+    with running.only_one(found.folder), running.driver(found) as driver:
+        running.serve(found, Roller(driver), say=click.echo, stop=stop)

@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import Fault, Faults, UsageError, nearest
+from shipping.host.noted import BUILT_IN, SYSTEMD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # They become parts of keys, of paths and of unit names.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LISTEN = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-f:]+\]):(?P<port>\d{1,5})")
+NAMES = 180
+"""Characters. Names of units have 255, with the process type's and the group's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,7 @@ class HostConfig:
     """``spread`` and ``poll`` in seconds. ``keys``: the file of public keys; None: signatures are not asked for.
 
     ``listen``: where each process type with a ``ready`` path takes requests. ``env`` is what processes get besides ``SHIP_*``.
+    ``driver`` is who runs process groups; with systemd they run as ``user``.
     """
 
     app: str
@@ -42,6 +47,8 @@ class HostConfig:
     keys: Path | None = None
     listen: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    driver: str = BUILT_IN
+    user: str | None = None
 
 
 class _Wrong(Exception):
@@ -73,9 +80,30 @@ def parse(data: Mapping[str, Any], *, document: str) -> HostConfig:
         Fault(path=key, found="an unknown key", allowed=f"{', '.join(_KEYS)}{nearest(key, _KEYS)}")
         for key in sorted(set(data) - set(_KEYS))
     ]
+    faults += _together(data, found)
     if faults:
         raise Faults(document, faults, hint="ship host daemon --help")
     return HostConfig(**found)
+
+
+def _together(data: Mapping[str, Any], found: Mapping[str, Any]) -> list[Fault]:
+    """Return what is wrong with values that are right each for itself."""
+    if found.get("driver", BUILT_IN) != SYSTEMD:
+        wrong = "user" in found
+        return (
+            [Fault(path="user", found=repr(found["user"]), allowed=f"only with driver = {SYSTEMD!r}")] if wrong else []
+        )
+    faults = []
+    if "user" not in data:
+        faults.append(Fault(path="user", found="nothing", allowed="whom systemd runs the processes as"))
+    names = [found.get(key, "") for key in ("app", "environment")]
+    if sum(map(len, names)) > NAMES:
+        faults.append(
+            Fault(
+                path="app", found=repr(names[0]), allowed=f"with `environment` at most {NAMES} characters for systemd"
+            )
+        )
+    return faults
 
 
 def _name(found: object) -> str:
@@ -129,6 +157,18 @@ def _environment(found: object) -> dict[str, str]:
     raise _Wrong('a table of NAME = "value", none of them SHIP_*')
 
 
+def _driver(found: object) -> str:
+    if found in {BUILT_IN, SYSTEMD}:
+        return str(found)
+    raise _Wrong(f"{BUILT_IN!r} or {SYSTEMD!r}")
+
+
+def _user(found: object) -> str:
+    if isinstance(found, str) and _USER.fullmatch(found):
+        return found
+    raise _Wrong("the name of a user")
+
+
 _NEEDED = ("app", "environment", "bucket", "folder")
 _KEYS: Mapping[str, Callable[[object], object]] = {
     "app": _name,
@@ -143,4 +183,6 @@ _KEYS: Mapping[str, Callable[[object], object]] = {
     "keys": _path,
     "listen": _listen,
     "env": _environment,
+    "driver": _driver,
+    "user": _user,
 }

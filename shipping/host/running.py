@@ -14,21 +14,24 @@ from pipeline_gen.clock import SystemClock
 from pipeline_gen.errors import InfraError
 from shipping.host.daemon import Daemon, Parts
 from shipping.host.decide import Host
-from shipping.host.noted import BOOT_ID
+from shipping.host.noted import BOOT_ID, SYSTEMD
 from shipping.host.points import nowhere
 from shipping.host.reading import Reading
 from shipping.host.releases import Releases
 from shipping.host.reports import Reports
 from shipping.host.supervisor import Supervisor
+from shipping.host.systemd import Systemd
 from shipping.s3 import connect
 from shipping.s3.patience import Patience
 from shipping.signing import Trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from shipping.host.config import HostConfig
+    from shipping.host.driver import Driver
     from shipping.host.points import At
     from shipping.host.rolls import Rolls
     from shipping.s3 import Bucket
@@ -71,9 +74,21 @@ def assemble(config: HostConfig, rolls: Rolls, bucket: Bucket, *, say: Callable[
     )
 
 
+def driver(config: HostConfig) -> AbstractContextManager[Driver]:
+    """Return the driver of process groups that the host is configured for, to be entered."""
+    if config.driver != SYSTEMD or config.user is None:
+        return supervisor(config)
+    name = f"{config.app}:{config.environment}"
+    return Systemd(config.folder / "run", name=name, user=config.user, addresses=config.listen, env=_env(config))
+
+
 def supervisor(config: HostConfig) -> Supervisor:
-    """Return the built-in driver of process groups, to be entered."""
-    return Supervisor(config.folder / "run", addresses=config.listen, env={"PATH": PATH, **config.env})
+    """Return the built-in driver, to be entered."""
+    return Supervisor(config.folder / "run", addresses=config.listen, env=_env(config))
+
+
+def _env(config: HostConfig) -> dict[str, str]:
+    return {"PATH": PATH, **config.env}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from shipping.host.driver import Transition, unheard
 from shipping.host.folders import GONE, make_folder, put_away, sweep, write_secret
 from shipping.host.noted import SYSTEMD, Noted, address_of, environment
 from shipping.host.systemctl import Systemctl
+from shipping.host.units import path as unit_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ class Systemd:
         systemctl: tuple[str, ...] = ("systemctl",),
         reached: Reached = unheard,
     ) -> None:
+        unit_path(folder)
         self._noted = Noted(folder, driver=SYSTEMD)
         self._name = name
         self._user = user
