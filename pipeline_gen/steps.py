@@ -123,6 +123,18 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A wait for a person, who reads ``label`` on the build and ``prompt`` when about to unblock."""
+
+    key: str
+    label: str
+    prompt: str
+
+    def render(self) -> dict[str, Any]:
+        return {"block": self.label, "key": self.key, "prompt": self.prompt}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Steps shown together. Buildkite counts the group itself as one job."""
 

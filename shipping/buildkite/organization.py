@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from pipeline_gen.errors import UsageError
 from shipping.buildkite.answers import Absent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shipping.buildkite.rest import Rest
 
 JsonObject = dict[str, Any]
+TOKEN = "BUILDKITE_API_TOKEN"  # noqa: S105 - the variable's name
+ENDPOINT = "BUILDKITE_REST_API_ENDPOINT"
+"""As Buildkite's own command line calls it: another address of the REST API, a proxy's perhaps."""
 
 
 class Organization:
@@ -112,6 +117,20 @@ class Organization:
 
     def _all(self, path: str) -> list[JsonObject]:
         return list(self.rest.listed(self._path(path)))
+
+
+@contextlib.contextmanager
+def opened(slug: str, environment: Mapping[str, str]) -> Iterator[Organization]:
+    """Open an organization with the token, and at the address, that the environment names. Raises UsageError."""
+    from shipping.buildkite.rest import API, Rest  # an HTTP library, which not everybody who names this room waits for
+
+    address = environment.get(ENDPOINT) or API
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost"}:
+        # The token goes along with every call: over the network it is not shown to everyone on the way.
+        raise UsageError(f"cannot use {address!r} as the REST API: it is not https", hint=f"unset {ENDPOINT}")
+    with contextlib.closing(Rest(environment.get(TOKEN, ""), base_url=address)) as rest:
+        yield Organization(rest, slug)
 
 
 def _part(name: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Section, command, where it lives, what it is for. Short helps stand here so that `ship --help` loads no group.
 COMMANDS = (
-    ("Engineers", "status", "shipping.cli.lanes:status", "Say what each region must run, and who locked it."),
+    ("Engineers", "status", "shipping.cli.status:status", "Say what each region must run, and who locked it."),
     ("Engineers", "lock", "shipping.cli.lanes:lock", "Stop deploys to regions, with a reason."),
     ("Engineers", "unlock", "shipping.cli.lanes:unlock", "Let deploys to regions go on."),
     ("Engineers", "host", "shipping.cli.host:host", "Run a fleet's host."),

@@ -182,6 +182,8 @@ class Daemon:
         return True
 
     def _fetch(self, action: Fetch) -> bool:
+        if action.pointer is not None and not self._is_cleared(action.pointer):
+            return True
         try:
             self._parts.releases.fetch(action.slug)
         except (Refused, NoRoom) as error:
@@ -204,6 +206,8 @@ class Daemon:
 
         The lane is read once more before, unless this turn has done nothing since it read it, as at a host's own moment.
         """
+        if not self._is_cleared(pointer):
+            return True
         if not self._fresh and not self._read():
             return False
         if not self._still(pointer):
@@ -224,6 +228,18 @@ class Daemon:
             return True
         self._parts.at("rolled")
         return self._rolled(pointer, done)
+
+    def _is_cleared(self, pointer: Pointer) -> bool:
+        """Tell whether what a pointer names may run in production. Lanes are not signed, clearances are."""
+        try:
+            self._parts.releases.admit(pointer.commit, pointer.slug)
+        except ShipError as error:
+            self._later[str(pointer.token)] = self._now + (REFUSED_AGAIN if isinstance(error, Refused) else AWAY_AGAIN)
+            self._complain(error.message)
+            if isinstance(error, Refused):
+                self._reach("failed", error.message)
+            return False
+        return True
 
     def _still(self, pointer: Pointer) -> bool:
         """Tell whether the lane as it was just read wants this, and does not halt what has not begun."""

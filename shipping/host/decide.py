@@ -26,7 +26,8 @@ class Host:
 class Disk:
     """``kept``: the slugs that are unpacked. ``following``: the one that will probably be wanted next.
 
-    ``later``: slugs that could not be fetched or started, and the moment before which they are not tried again.
+    ``later``: slugs that could not be fetched or started, tokens of pointers that must not be followed, and the moment before
+    which they are not tried again.
     """
 
     memory: Memory
@@ -120,7 +121,7 @@ def _towards(
 ) -> tuple[Action, ...]:
     if _is_done(disk.memory, pointer, running) or _is_halted(lane, pointer, disk, running):
         return otherwise(disk, running, now)
-    moment = disk.later.get(pointer.slug, now)
+    moment = max(disk.later.get(one, now) for one in (pointer.slug, str(pointer.token)))
     if moment > now:
         return (Wait(until=moment), *otherwise(disk, running, now))
     if pointer.slug not in disk.kept:

@@ -18,7 +18,7 @@ from pipeline_gen.errors import Refused
 from shipping.host.blobs import Blobs
 from shipping.host.points import nowhere
 from shipping.host.rolls import Release
-from shipping.slug import fetch
+from shipping.slug import clearances, fetch
 from shipping.slug.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Releases:
         self._incoming = folder / "incoming"
         self._commits = folder / "commits"
         self._trash = folder / "trash"
+        self._source = source
         self._app = app
         self._trusted = trusted
         self._at = at
@@ -74,6 +75,16 @@ class Releases:
         for slug in fresh:
             (self._releases / slug / DURABLE).touch()
         return True
+
+    def admit(self, commit: str, slug: str) -> None:
+        """Raise Refused unless this commit is cleared, as this slug; InfraError where the bucket cannot be asked.
+
+        What ran here and is kept was admitted then: a rollback to it needs nothing but the lane.
+        """
+        link = self._link(commit, slug)
+        if link.is_symlink() and str(link.readlink()) == _target(slug):
+            return
+        clearances.admit(self._source, self._app, commit, slug, trusted=self._trusted)
 
     def kept(self) -> frozenset[str]:
         """Return the slugs that are there."""
@@ -117,11 +128,9 @@ class Releases:
 
     def release(self, commit: str, slug: str) -> Release:
         """Return a kept release as it is rolled out. Raises Refused where it cannot be."""
-        if not _COMMIT.fullmatch(commit):
-            raise Refused(f"cannot run commit {commit!r}: it is no commit")
-        link = self._commits / f"{commit}-{slug[:12]}"
+        link = self._link(commit, slug)
         with suppress(FileExistsError):
-            link.symlink_to(f"../releases/{slug}/{TREE}")
+            link.symlink_to(_target(slug))
         return Release(commit=commit, folder=link, processes=_processes(self._manifest(slug)))
 
     def known(self, folder: Path) -> tuple[str, str] | None:
@@ -152,6 +161,12 @@ class Releases:
         file = self._releases / slug / MANIFEST
         return Manifest.decode(file.read_bytes(), app=self._app, slug=slug, where=f"file {str(file)!r}")
 
+    def _link(self, commit: str, slug: str) -> Path:
+        """Return the link that is there once a release was to be run here. Raises Refused where the commit is none."""
+        if not _COMMIT.fullmatch(commit):
+            raise Refused(f"cannot run commit {commit!r}: it is no commit")
+        return self._commits / f"{commit}-{slug[:12]}"
+
     def _throw(self, folder: Path) -> None:
         """Rename a folder into the trash: at once, whatever it holds."""
         try:
@@ -159,6 +174,10 @@ class Releases:
         except FileNotFoundError:
             return
         self._at("trashed")
+
+
+def _target(slug: str) -> str:
+    return f"../releases/{slug}/{TREE}"
 
 
 def _processes(found: Manifest) -> tuple[ProcessType, ...]:

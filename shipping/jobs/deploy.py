@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import UsageError
 from shipping.aws import ec2
+from shipping.jobs.held import hold
 from shipping.jobs.planned import tell
 from shipping.lane.machine import Act
 from shipping.pipelines.deploy import APP, BUCKET, REGION, TRUSTED
@@ -45,6 +46,8 @@ def run(context: JobContext) -> int:
         ending = deploy(order, bucket, Path(made), lambda unpacked: _shop(context, bucket, tree, unpacked, Path(made)))
     said, style = describe(order, ending)
     context.say(said)
+    if isinstance(ending, Stopped):
+        hold(context, order, name, ending)
     tell(context, "annotate the build", lambda: context.agent.annotate(said, context="deploy", style=style))
     return FAILED if _failed(ending) else 0
 

@@ -6,7 +6,7 @@ What an incident needs must not depend on the newest commit: no plugin, no file 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.pipelines.app import deploy_pipeline
 from pipeline_gen.policy import MAIN_PRIORITY, RETRIES
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MINUTES = 60
 APP, REGION, BUCKET, TRUSTED = "SHIP_APP", "SHIP_REGION", "SHIP_BUCKET", "SHIP_TRUSTED"
+# Newer agents skip it then; older ones need a checkout hook that does nothing.
+NO_CHECKOUT = {"BUILDKITE_SKIP_CHECKOUT": "true"}
 
 
 def define(context: Context) -> tuple[Desired, ...]:
@@ -49,7 +51,7 @@ def _define(context: Context, region: Region) -> Desired:
 
 def first_step(config: Config, region: Region) -> str:
     """Return the steps that stand in the pipeline's settings, as the YAML that JSON is."""
-    step = Command(
+    first = Command(
         key="deploy",
         label=f"deploy to {region.name}",
         command="ship job deploy",
@@ -57,21 +59,24 @@ def first_step(config: Config, region: Region) -> str:
         timeout=MINUTES,
         priority=MAIN_PRIORITY,
         retry=RETRIES,
-        # Newer agents skip it then; older ones need a checkout hook that does nothing.
-        env={
-            APP: config.app,
-            REGION: region.name,
-            BUCKET: region.bucket,
-            **_trusted(config),
-            "BUILDKITE_SKIP_CHECKOUT": "true",
-        },
-    ).render()
-    if config.buildkite.queue("deploy") == "default":
-        del step["agents"]  # a cluster may call its default queue anything
-    # Two of a team's commands at once could end in the wrong order. Whoever waits here and is not the newest ends at once.
-    # Hosts need no such order: they follow the lane, and a deploy that waits for them holds up nobody.
-    group = {"concurrency": 1, "concurrency_group": f"{config.app}/deploy/{region.name}"} if region.deploy else {}
-    return json.dumps({"steps": [{**step, **group}]}, indent=2) + "\n"
+        env={APP: config.app, REGION: region.name, BUCKET: region.bucket, **_trusted(config), **NO_CHECKOUT},
+    )
+    return (
+        json.dumps({"steps": [rendered(first, config.app, region.name, alone=region.deploy is not None)]}, indent=2)
+        + "\n"
+    )
+
+
+def rendered(step: Command, app: str, region: str, *, alone: bool) -> dict[str, Any]:
+    """Return a deploy's step as Buildkite reads it. ``alone``: the region's deploys are a team's own commands.
+
+    Two of these at once could end in the wrong order. Whoever waits here and is not the newest ends at once. Hosts need no such
+    order: they follow the lane, and a deploy that waits for them holds up nobody.
+    """
+    found = step.render()
+    if step.queue == "default":
+        del found["agents"]  # a cluster may call its default queue anything
+    return {**found, "concurrency": 1, "concurrency_group": f"{app}/deploy/{region}"} if alone else found
 
 
 def _trusted(config: Config) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The one decision of a deploy: locked, superseded, evidence, `before`, flip, then the team's own command or a wait for hosts.
+"""The one decision of a deploy: evidence, superseded, locked, `before`, flip, then the team's own command or a wait for hosts.
 
 Nothing of it is held between the steps: whoever is killed anywhere and tried again under the same act comes to the same end.
 The flip is one conditional write; a retry finds its own by the act's id, and goes on only as long as the lane wants it.
@@ -48,9 +48,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """Nothing was deployed: a human's lock."""
+    """Nothing was deployed: a human's lock. ``alone``: deploys there are a team's commands, which run one at a time."""
 
     lock: Lock
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,6 @@ def deploy(order: Order, bucket: Bucket, folder: Path, shop: Callable[[Path], Sh
     ledger = Ledger(bucket, app=order.app, environment=order.region)
     lane = ledger.read()
     mine = _mine(lane, order.act)
-    if lane.lock is not None and mine is None:
-        return Stopped(lock=lane.lock)
     if mine is not None and not _still(lane, mine):
         return _overtaken(lane)
     cleared = evidence.demand(bucket, order.app, order.commit, trusted=order.trusted)
@@ -98,8 +97,13 @@ def deploy(order: Order, bucket: Bucket, folder: Path, shop: Callable[[Path], Sh
     how = _how(config, order)
     if mine is None and (why := _superseded(bucket, lane, cleared, order.trusted)) is not None:
         return Skipped(why=why)
+    if mine is None and lane.lock is not None:
+        # After the newer ones were looked for: of all releases that a lock holds up, only the newest waits.
+        return _stopped(lane.lock, how)
     unpacked = folder / "slug"
-    fetch(bucket, order.app, cleared.slug, unpacked, purpose="main", trusted=order.trusted)
+    if isinstance(how, Deploy) or config.release.before:
+        # Only where a command of the team's runs in it: hosts fetch for themselves, and check every digest as this does.
+        fetch(bucket, order.app, cleared.slug, unpacked, purpose="main", trusted=order.trusted)
     return _act(order, ledger, cleared, config, how, shop(unpacked), bucket)
 
 
@@ -112,7 +116,7 @@ def _act(
     hosts = fleets.counted(how, order.region, shop.tagged) if isinstance(how, Fleet) else fleets.NOBODY
     changed = ledger.change(order.act, lambda lane: _flip(lane, cleared, order.act, floor=floor), hosts=hosts or None)
     if not isinstance(changed, Change):
-        return _refused(changed, order)
+        return _refused(changed, order, how)
     if not _still(changed.lane, changed.transition):
         return _overtaken(changed.lane)
     token, previous = changed.transition.token, _previous(bucket, order, changed)
@@ -182,9 +186,13 @@ def _overtaken(lane: Lane) -> Skipped:
     return Skipped(why=f"this deploy did flip {lane.environment}, which wants {now} since")
 
 
-def _refused(refusal: Refusal, order: Order) -> Ending:
+def _stopped(lock: Lock, how: Deploy | Fleet) -> Stopped:
+    return Stopped(lock=lock, alone=isinstance(how, Deploy))
+
+
+def _refused(refusal: Refusal, order: Order, how: Deploy | Fleet) -> Ending:
     if isinstance(refusal, Locked):
-        return Stopped(lock=refusal.lock)
+        return _stopped(refusal.lock, how)
     if isinstance(refusal, Superseded):
         return Skipped(why=f"{order.region} wants {refusal.pointer.commit[:12]} by now, which is at or past it")
     if isinstance(refusal, BelowFloor):

@@ -90,6 +90,21 @@ def deploy_of(world: World, app: str, commit: str, *, state: str = "passed") -> 
     return found[0]
 
 
+def wait_at(world: World, build: Build, key: str, *, told: str) -> None:
+    """See that a build waits at a block, green, and that the block says why."""
+    shown = world.show(build)
+    (block,) = [job for job in shown["jobs"] if job.get("step_key") == key]
+    assert (shown["blocked"], shown["state"], block["state"]) == (True, "passed", "blocked")
+    assert told in block["label"]
+
+
+def unblock(world: World, build: Build, key: str) -> None:
+    """Unblock a step as a person does, and wait for what follows."""
+    (block,) = [job for job in world.show(build)["jobs"] if job.get("step_key") == key]
+    world.api.jobs().unblock_job(world.organization, build.pipeline, build.number, block["id"], {})
+    assert world.wait(build, timeout=60)["state"] == "passed"
+
+
 def history(world: World, app: str) -> list[Entry]:
     with connect("e2e", environment=world.environment) as bucket:
         return Ledger(bucket, app=app, environment="us").history()
@@ -118,9 +133,20 @@ def test_merges_come_to_the_region_in_order_unless_somebody_locked_it(world: Wor
     held = deploy_of(world, "goes", three)
     assert "us is locked by" in logs(world, held, "deploy")
     assert "mail is late" in ship(world, repository.root, "status").stdout
-    assert ship(world, repository.root, "unlock", "--region", "us").returncode == 0
-    again = world.build("goes-deploy-us", commit=three)
-    assert "deployed in" in (world.wait(again) and logs(world, again, "deploy"))
+    wait_at(world, held, "locked-us-1", told="mail is late")
+    newest = merge(world, repository, "goes", {"small/release": "four"})[0]
+    waits = deploy_of(world, "goes", newest)
+
+    unblock(world, held, "locked-us-1")
+    assert f"{newest[:12]} is newer and cleared" in logs(world, held, "deploy-us-1")
+    assert world.show(held)["blocked"] is False
+    unblock(world, waits, "locked-us-1")
+    wait_at(world, waits, "locked-us-2", told="mail is late")
+    state = str(world.folder.root)
+    unlocked = ship(world, repository.root, "unlock", "--region", "us", "--local", "--state", state)
+    assert f"unblocked build {waits.number}, which waited for this" in unlocked.stdout, unlocked.stderr
+    assert "deployed in" in (world.wait(waits) and logs(world, waits, "deploy-us-2"))
+    three = newest
     older = world.build("goes-deploy-us", commit=one)
     assert "superseded" in (world.wait(older) and logs(world, older, "deploy"))
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipping.cli.organization import ENDPOINT
+from shipping.buildkite.organization import ENDPOINT
 from shipping.local.control import ControlInfo, running
 from tests.e2e.test_shipping import APP, until
 from tests.integration.local.clients import Rest

@@ -21,11 +21,12 @@ from shipping.lane import keys as lanes
 from shipping.lane import machine
 from shipping.processes.keeper import process_start
 from shipping.records.following import Following
-from shipping.release import evidence, keys
+from shipping.release import keys
 from shipping.release.deploy import Deployed
 from shipping.release.following import announce
 from shipping.signing import Signer
 from shipping.signing.private import FileKey
+from shipping.slug import clearances
 from tests.shipping.release.scene import APP, Scene, commit, named, opened
 from tests.shipping.release.test_fleets import TAGGED, ack, followed, rolling
 
@@ -71,7 +72,7 @@ def test_killed_while_it_concludes(scene: Scene, objects: ObjectServer, transiti
 
     assert scene.conclude(1).outcome.result == "cleared"
     for bucket in scene.regions.values():
-        assert evidence.cleared(bucket, APP, commit(1)) is not None
+        assert clearances.read(bucket, APP, commit(1)) is not None
         assert bucket.size(f"{lanes.clearance(APP, commit(1))}.sig") is not None
         assert list(bucket.list(lanes.cleared(APP))) == [lanes.cleared(APP, 1, commit(1))]
     bodies = {bucket.get(lanes.clearance(APP, commit(1))) for bucket in scene.regions.values()}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shipping.buildkite.organization import ENDPOINT, TOKEN
 from shipping.cli import run
-from shipping.cli.organization import ENDPOINT, TOKEN
 from shipping.local.control import ControlInfo, running
 from tests.repository import Repository
 

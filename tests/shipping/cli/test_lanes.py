@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from shipping.buildkite.organization import ENDPOINT, TOKEN, opened
 from shipping.cli import run
 from shipping.lane import machine
 from shipping.lane.ledger import Ledger
 from shipping.lane.machine import Wanted
+from shipping.local.control import running
 from tests.objects import own_bucket
 from tests.repository import Repository
+from tests.shipping.buildkite.test_waiting import waiting
 from tests.shipping.release.scene import commit, named
 
 if TYPE_CHECKING:
@@ -47,7 +51,7 @@ def root(objects: ObjectServer, buckets: list[Bucket], tmp_path: Path, monkeypat
     repository.commit("one", {".buildkite/shipping.yml": text})
     repository.git("config", "user.name", "Ada")
     monkeypatch.chdir(repository.root)
-    for name in ("BUILDKITE_UNBLOCKER", "BUILDKITE_BUILD_CREATOR"):
+    for name in ("BUILDKITE_UNBLOCKER", "BUILDKITE_BUILD_CREATOR", ENDPOINT, TOKEN):
         monkeypatch.delenv(name, raising=False)
     for name, value in objects.environment.items():
         monkeypatch.setenv(name, value)
@@ -73,6 +77,37 @@ def test_regions_are_locked_with_a_reason_and_unlocked(
     assert "us: unchanged: the lane is not locked" in capsys.readouterr().out
     history = Ledger(buckets[0], app="inbox", environment="us").history()
     assert [(one.transition.kind, one.reason) for one in history] == [("lock", "mail is late"), ("unlock", "it came")]
+
+
+def test_unlock_lets_go_the_builds_that_wait_or_says_what_is_left_to_do(
+    root: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where Buildkite cannot be asked the lane is unlocked all the same, and unlocking again tries again."""
+    run(["lock", "--region", "us", "--reason", "x"])
+    capsys.readouterr()
+    assert run(["unlock", "--region", "us"]) == 0
+    by_hand = "  if a build of 'inbox-deploy-us' waits for this, unblock the newest one"
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"{by_hand} (with BUILDKITE_API_TOKEN")
+
+    text = (root.root / ".buildkite/shipping.yml").read_text()
+    root.commit("named", {".buildkite/shipping.yml": f"{text}buildkite: {{organization: local}}\n"})
+    run(["lock", "--region", "us", "--reason", "x"])
+    with running(tmp_path / "state") as info:
+        monkeypatch.setenv(ENDPOINT, f"{info.url}/v2/")
+        monkeypatch.setenv(TOKEN, info.api_token)
+        capsys.readouterr()
+        assert run(["unlock", "--region", "us"]) == 1
+        unlocked, left = capsys.readouterr().out.splitlines()
+        assert unlocked == "us: unlocked"
+        assert left.startswith(f"{by_hand}: cannot GET")
+
+        with opened("local", os.environ) as organization:
+            waiting(organization, "locked-us-1")
+        assert run(["unlock", "--region", "us", "--json"]) == 1
+        (told,) = json.loads(capsys.readouterr().out)["environments"]
+        assert (told["changed"], told["unblocked"], told["left"]) == (False, [1], None)
+        assert run(["unlock", "--region", "us"]) == 1
+        assert capsys.readouterr().out == "us: unchanged: the lane is not locked\n"
 
 
 def test_inside_a_build_it_is_whoever_started_it(

@@ -20,6 +20,7 @@ from shipping.lane import keys, machine
 from shipping.lane.ledger import Change, Ledger
 from shipping.lane.machine import Act, Wanted
 from shipping.records.beacon import Beacon
+from shipping.records.clearance import Clearance
 from shipping.records.following import Following
 from tests.shipping.host.notes import Notes
 from tests.shipping.slug.shop import APP, Shop, open_shop
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from shipping.local.objects import ObjectServer
     from shipping.records.lane import Lane, Pointer
     from shipping.s3 import Bucket
-    from shipping.signing import Trusted
+    from shipping.signing import Signer, Trusted
     from shipping.slug.keys import Domain
 
 ENVIRONMENT = "us"
@@ -42,11 +43,12 @@ WEB = Process(name="web", command=("bin/start",))
 
 @dataclass(kw_only=True)
 class Site:
-    """One environment, and the folder its hosts live in."""
+    """One environment, and the folder its hosts live in. ``signer`` signs clearances."""
 
     shop: Shop
     folder: Path
     commits: int = 0
+    signer: Signer | None = None
 
     @property
     def bucket(self) -> Bucket:
@@ -57,13 +59,22 @@ class Site:
         return Ledger(self.bucket, app=APP, environment=ENVIRONMENT)
 
     def publish(self, text: str | None = None, *, domain: Domain = "main", breaks: bool = False) -> Wanted:
-        """Publish a release in which ``inbox/web.py`` is this text (None: a new one)."""
+        """Publish and clear a release in which ``inbox/web.py`` is this text (None: a new one)."""
         self.commits += 1
         (self.shop.root / "inbox/web.py").write_text(f"print({self.commits})" if text is None else text)
         broken = self.shop.root / "inbox/does-not-boot"
         broken.write_text("") if breaks else broken.unlink(missing_ok=True)
         commit = f"{self.commits:040x}"
-        return Wanted(commit=commit, slug=self.shop.build(commit, domain=domain).manifest.slug, position=self.commits)
+        slug = self.shop.build(commit, domain=domain).manifest.slug
+        return self.clear(Wanted(commit=commit, slug=slug, position=self.commits))
+
+    def clear(self, wanted: Wanted) -> Wanted:
+        """Let a release run in production; what is cleared already stays as it is."""
+        clearance = Clearance(app=APP, commit=wanted.commit, position=wanted.position, slug=wanted.slug, config={})
+        key = keys.clearance(APP, wanted.commit)
+        if self.bucket.create(key, clearance.encode()) and self.signer is not None:
+            self.signer.place(self.bucket, key, clearance.encode(), commit=wanted.commit)
+        return wanted
 
     def flip(self, wanted: Wanted) -> Pointer:
         """Point the lane at a release."""

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shipping.host.blobs import RATIO_FROM
+from shipping.lane import keys
 from shipping.lane.machine import Wanted
+from shipping.local.objects import Fault
 from shipping.slug import zstd
 from shipping.slug.manifest import Layer, Manifest
-from tests.shipping.host.site import WEB, Machine, Site, open_site
+from tests.shipping.host.site import ENVIRONMENT, WEB, Machine, Site, open_site
 from tests.shipping.signing.keys import Ring
 from tests.shipping.slug.shop import APP
 
@@ -61,8 +63,33 @@ def a_slug_of_a_pull_request(site: Site) -> Wanted:
     return site.publish(domain="pr")
 
 
-def no_manifest(_site: Site) -> Wanted:
-    return Wanted(commit="9" * 40, slug="9" * 64, position=9)
+def no_manifest(site: Site) -> Wanted:
+    return site.clear(Wanted(commit="9" * 40, slug="9" * 64, position=9))
+
+
+def no_clearance(site: Site) -> Wanted:
+    wanted = site.publish()
+    site.bucket.ask("delete_object", Key=keys.clearance(APP, wanted.commit))
+    return wanted
+
+
+def a_clearance_of_another_slug(site: Site) -> Wanted:
+    """Who may write lanes must not bring back an old slug under the name of a new commit."""
+    return replace(site.publish(), slug=site.publish().slug)
+
+
+def a_clearance_of_another_commit(site: Site) -> Wanted:
+    wanted, other = site.publish(), site.publish()
+    stored = site.bucket.get(keys.clearance(APP, other.commit))
+    assert stored is not None
+    put(site, keys.clearance(APP, wanted.commit), stored.body)
+    return wanted
+
+
+def a_damaged_clearance(site: Site) -> Wanted:
+    wanted = site.publish()
+    put(site, keys.clearance(APP, wanted.commit), b'{"schema": 1')
+    return wanted
 
 
 def another_manifest(site: Site) -> Wanted:
@@ -97,7 +124,7 @@ def named(site: Site, layer: Layer) -> Wanted:
     """Publish a manifest with this one layer."""
     made = replace(manifest(site, site.publish()), layers=(layer,))
     put(site, made.key, made.encode())
-    return Wanted(commit="9" * 40, slug=made.slug, position=9)
+    return site.clear(Wanted(commit="9" * 40, slug=made.slug, position=9))
 
 
 def a_path_that_leads_out(site: Site) -> Wanted:
@@ -138,6 +165,10 @@ CASES: list[tuple[Callable[[Site], Wanted], str]] = [
     (a_flipped_byte, "cannot use layer 'app'"),
     (a_slug_of_a_pull_request, "it was built for 'pr'"),
     (no_manifest, "it has no manifest there"),
+    (no_clearance, "cannot run '000000000000' of 'inbox': it has no clearance"),
+    (a_clearance_of_another_slug, "it is cleared as slug"),
+    (a_clearance_of_another_commit, "it is of commit"),
+    (a_damaged_clearance, "it is truncated or damaged"),
     (another_manifest, "its content is that of slug"),
     (a_slug_without_processes, "it names no processes"),
     (a_path_that_leads_out, "the path '../../outside' leads out of the slug"),
@@ -198,6 +229,7 @@ def test_a_blob_that_is_mended_is_taken(site: Site) -> None:
 def test_only_what_is_signed_for_main_is_run_once_there_are_keys(site: Site) -> None:
     """No signature, one of a pull request's key, one of other bytes: refused; the right one is taken."""
     ring = Ring()
+    site.signer = ring.signer("clearance")
     host = Machine(site=site, trusted=ring.trusted)
     daemon = host.start()
     unsigned, by_pr, other, right = (site.publish() for _ in range(4))
@@ -216,6 +248,101 @@ def test_only_what_is_signed_for_main_is_run_once_there_are_keys(site: Site) -> 
     site.flip(right)
     host.turn(daemon)
     assert host.serves() == ["print(4)"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("unsigned", "it has no signature"),
+        ("wrong key", "is not trusted"),
+        ("a builder's key", "it was signed for 'main'"),
+        ("flipped byte", "its digest is"),
+    ],
+)
+def test_only_what_is_cleared_by_its_key_is_run_once_there_are_keys(site: Site, harm: str, told: str) -> None:
+    """Although the slug is signed for main, and was fetched before it was wanted. It is not tried again at each poll."""
+    ring = Ring()
+    site.signer = ring.signer("clearance")
+    host = Machine(site=site, trusted=ring.trusted)
+    site.shop.ring = ring
+    first = site.publish()
+    site.flip(first)
+    daemon = host.start()
+    host.turn(daemon)
+    signers = {"unsigned": None, "wrong key": Ring().signer("clearance"), "a builder's key": ring.signer("main")}
+    site.signer = signers.get(harm, site.signer)
+    wanted = site.publish()
+    if harm == "flipped byte":
+        key = keys.clearance(APP, wanted.commit)
+        stored = site.bucket.get(key)
+        assert stored is not None
+        put(site, key, stored.body.replace(b'"position":2', b'"position":3'))
+    site.hint(wanted)
+    host.turn(daemon, 4)
+    assert wanted.slug in host.kept()
+
+    pointer = site.flip(wanted)
+    host.turn(daemon, 3)
+
+    assert host.serves() == ["print(1)"]
+    assert site.acks(pointer) == ["failed", "fetched"]
+    assert told in site.beacon().why
+    assert host.said.count(site.beacon().why) == 1
+
+
+def test_a_pointer_below_one_that_was_seen_is_refused(site: Site) -> None:
+    """A lane that somebody put back, as an old version of its object: named in the beacon, the release before serves on."""
+    host = Machine(site=site)
+    daemon = host.start()
+    first, second = site.publish(), site.publish()
+    site.flip(first)
+    before = site.bucket.get(keys.lane(APP, ENVIRONMENT))
+    assert before is not None
+    site.flip(second)
+    host.turn(daemon)
+    put(site, keys.lane(APP, ENVIRONMENT), before.body)
+
+    host.turn(daemon, 3)
+
+    assert host.serves() == ["print(2)"]
+    assert "is lower than" in site.beacon().why
+
+
+def test_a_commit_that_is_no_commit(site: Site) -> None:
+    """It would become part of a path."""
+    host = Machine(site=site)
+    first = site.publish()
+    site.flip(first)
+    daemon = host.start()
+    host.turn(daemon)
+    pointer = site.flip(replace(first, commit="../../outside", position=99))
+
+    host.turn(daemon, 3)
+
+    assert host.serves() == ["print(1)"]
+    assert site.acks(pointer) == ["failed", "fetched"]
+    assert "it is no commit" in site.beacon().why
+
+
+def test_a_clearance_that_cannot_be_read_is_asked_for_again(site: Site, objects: ObjectServer) -> None:
+    """It is nobody's failure: nothing is acked, and the release is taken once the bucket answers."""
+    host = Machine(site=site)
+    first = site.publish()
+    site.flip(first)
+    daemon = host.start()
+    host.turn(daemon)
+    wanted = site.publish()
+    objects.faults.add(Fault(kind="503", operation="get", key="*/clearances/*", times=None))
+    pointer = site.flip(wanted)
+    host.turn(daemon)
+    assert site.acks(pointer) == []
+    assert host.serves() == ["print(1)"]
+
+    objects.faults.clear()
+    host.clock.sleep(10)
+    host.turn(daemon)
+
+    assert host.serves() == ["print(2)"]
 
 
 def test_a_copy_on_disk_that_went_bad_is_fetched_again(site: Site) -> None:

@@ -21,7 +21,7 @@ from shipping.jobs.context import JobContext
 from shipping.lane import keys as lanes
 from shipping.lane import machine
 from shipping.records.lane import Token
-from shipping.release import evidence
+from shipping.slug import clearances
 from tests.shipping.jobs.test_slug import AGENT
 from tests.shipping.release.scene import APP, Scene, commit, named, opened
 
@@ -119,7 +119,7 @@ def test_a_rejected_release_exits_1_and_says_why(scene: Scene) -> None:
 
     assert conclude.run(concluding(scene, 7)) == 1
     assert scene.said[1:3] == ["  tests: FAIL", "  slug: none was built of this commit"]
-    assert evidence.cleared(scene.regions["us"], APP, commit(7)) is None
+    assert clearances.read(scene.regions["us"], APP, commit(7)) is None
     with pytest.raises(Refused, match="releases are of the main branch"):
         conclude.run(concluding(scene, 8, main=False))
 

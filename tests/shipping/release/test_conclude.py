@@ -12,6 +12,7 @@ from shipping.local.objects import Fault
 from shipping.records.clearance import Clearance
 from shipping.records.outcome import Outcome
 from shipping.release import evidence, keys
+from shipping.slug import clearances
 from shipping.slug.assembly import released
 from tests.shipping.release.scene import APP, commit
 
@@ -59,7 +60,7 @@ def test_only_a_last_verdict_of_pass_passes(scene: Scene, words: list[str], why:
 
     assert (done.outcome.result, done.outcome.why) == ("rejected", (why,))
     assert list(scene.home.list(keys.outcomes(APP, commit(7)))) == [done.key]
-    assert evidence.cleared(scene.regions["us"], APP, commit(7)) is None
+    assert clearances.read(scene.regions["us"], APP, commit(7)) is None
 
 
 def test_the_tenth_verdict_comes_after_the_ninth(scene: Scene) -> None:
@@ -90,7 +91,7 @@ def test_a_rejected_release_is_cleared_when_its_tests_pass_later(scene: Scene) -
     scene.verdict(7, "PASS")
 
     assert scene.conclude(7).key.endswith("/outcome/1.json")
-    assert evidence.cleared(scene.regions["us"], APP, commit(7)) is not None
+    assert clearances.read(scene.regions["us"], APP, commit(7)) is not None
 
 
 def test_a_region_that_does_not_answer_keeps_no_other_from_the_release(scene: Scene, objects: ObjectServer) -> None:
@@ -102,7 +103,7 @@ def test_a_region_that_does_not_answer_keeps_no_other_from_the_release(scene: Sc
 
     done = scene.conclude(7)
     assert (done.outcome.result, list(done.missing)) == ("cleared", ["us"])
-    assert evidence.cleared(eu, APP, commit(7)) is not None
+    assert clearances.read(eu, APP, commit(7)) is not None
 
     objects.faults.add(Fault(kind="503", operation="put", bucket=eu.name, times=None))
     with pytest.raises(InfraError, match="for any region"):

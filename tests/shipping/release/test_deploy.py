@@ -81,8 +81,19 @@ def test_a_locked_region_is_left_alone(scene: Scene) -> None:
     scene.clear(1)
     scene.ledger().change(named("hold", "mail is late"), lambda lane: machine.lock(lane, named("hold", "mail is late")))
 
-    assert scene.deploy(1) == Stopped(lock=Lock(who="ann", why="mail is late", since="2026-01-01T00:00:00.000Z"))
+    lock = Lock(who="ann", why="mail is late", since="2026-01-01T00:00:00.000Z")
+    assert scene.deploy(1) == Stopped(lock=lock, alone=True)
     assert (scene.log, scene.ledger().read().pointer) == ([], None)
+
+
+def test_of_the_releases_that_a_lock_holds_up_only_the_newest_waits(scene: Scene) -> None:
+    """The older ones are superseded, locked or not."""
+    scene.clear(1)
+    scene.clear(2)
+    scene.ledger().change(named("hold"), lambda lane: machine.lock(lane, named("hold")))
+
+    assert isinstance(scene.deploy(1), Skipped)
+    assert isinstance(scene.deploy(2), Stopped)
 
 
 def test_a_newer_cleared_release_takes_an_older_one_along(scene: Scene) -> None:
