@@ -1,8 +1,8 @@
 """Our own halves, each a process that starts, does it and ends: `python -m tests.bench.slug.ours JSON`.
 
-Publishing is what the slug's job does. Activating is what a host's daemon does until it can roll: fetch what it does not have,
-verify while unpacking to a folder of its own, read the processes, link the commit. A daemon is not started for each release;
-its start is counted all the same.
+Publishing is what the slug's job does. Activating is what a host's daemon does until it can roll: see the clearance, fetch what
+it does not have, verify while unpacking to a folder of its own, read the processes, link the commit. A daemon is not started
+for each release; its start is counted all the same.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pipeline_gen.clock import SystemClock
 from pipeline_gen.config import Layer, Process
 from pipeline_gen.shell import LocalShell
 from shipping.host.releases import Releases
+from shipping.lane import keys
+from shipping.records.clearance import Clearance
 from shipping.s3 import connect
 from shipping.slug.assembly import assemble
 from shipping.slug.layers import Workshop
@@ -69,12 +71,16 @@ def publish(task: Task) -> dict[str, Any]:
             run=lambda argv: run(root, argv),
         )
         done = assemble(shop, LAYERS, [bucket], commit=task.commit, processes=PROCESSES)
-    return {"slug": done.manifest.slug, "sent": done.placed[0].sent, "reused": done.products[0].reused}
+        slug = done.manifest.slug
+        cleared = Clearance(app=task.app, commit=task.commit, position=1, slug=slug, config={})
+        bucket.create(keys.clearance(task.app, task.commit), cleared.encode())
+    return {"slug": slug, "sent": done.placed[0].sent, "reused": done.products[0].reused}
 
 
 def activate(task: Task) -> dict[str, Any]:
     with connect(task.bucket) as bucket:
         releases = Releases(Path(task.host), bucket, app=task.app)
+        releases.admit(task.commit, task.slug)
         releases.fetch(task.slug)
         assert releases.release(task.commit, task.slug).folder.exists()
     return {}

@@ -101,6 +101,18 @@ def test_a_refusal_changes_nothing() -> None:
     assert len(ledger(store).history()) == 1
 
 
+def test_a_refusal_writes_nothing() -> None:
+    """Of many that want the same, all but one only read; what a dead winner owes is written by who changes the lane next."""
+    store, first, late = MemoryStore(), act("one"), act("late")
+    with pytest.raises(InfraError):
+        ledger(Cut(store, "before history")).change(first, flip(1, first))
+
+    refused = ledger(Cut(store, "before history")).change(late, flip(1, late))
+
+    assert isinstance(refused, Superseded)
+    assert list(store.list(keys.history("inbox", "us"))) == []
+
+
 def test_what_was_said_stands_whole_in_the_history() -> None:
     """The lane has room for its beginning only."""
     store, name = MemoryStore(), act("lock", reason="a long story. " * 40)
