@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -69,6 +70,17 @@ class Here:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    @contextlib.contextmanager
+    def following(self, host: str) -> Iterator[subprocess.Popen[str]]:
+        """Follow the log of a host's daemon, as in another terminal."""
+        where = ["--state", str(self.state), "--repo", str(self.repository.root)]
+        argv = [*SHIP, "host", "log", host, "-f", *where]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
     def hosts(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.say("host", "ls", "--json"))
         return found
@@ -122,13 +134,24 @@ def answers(address: str) -> str:
 
 
 def test_a_merge_is_served_by_every_host_and_nothing_is_left(here: Here, tmp_path: Path) -> None:
-    """Up, a merge, signed and verified; a daemon killed while its groups serve; down in the middle of a roll."""
+    """Up, a merge, signed and verified; a daemon killed while its groups serve; down in the middle of a roll.
+
+    Who follows a daemon's log hears of both rolls, whichever daemon it was, and of the end.
+    """
     variables = tmp_path / "env"
     variables.write_text("# for a person\n\nINBOX_DESK=desk=1\n")
     up = here.say("up", "--detach", "--agents", "2", "--env-file", str(variables), "--json")
     assert [one["host"] for one in json.loads(up)["hosts"]] == HOSTS
     assert [(one["host"], one["commit"], one["groups"]) for one in here.hosts()] == [(name, None, []) for name in HOSTS]
 
+    with here.following("us-1") as told_by_daemon:
+        merged_and_ended(here, up)
+        said, _ = told_by_daemon.communicate(timeout=60)
+    assert said.count("rolling to") == 2
+    assert told_by_daemon.returncode == 0
+
+
+def merged_and_ended(here: Here, up: str) -> None:
     first = here.merge("one")
 
     found = here.hosts()
