@@ -137,5 +137,7 @@ def environment(given: Mapping[str, str], release: Release, process: ProcessType
 def address_of(addresses: Mapping[str, tuple[str, int]], name: str) -> tuple[str, int]:
     """Return where a type listens. Raises UsageError where the host's configuration does not say."""
     if name not in addresses:
-        raise UsageError(f"cannot start {name!r}: this host has no address for it", hint=f"sockets: {{{name}: ...}}")
+        raise UsageError(
+            f"cannot start {name!r}: this host has no address for it", hint=f'[listen] {name} = "ADDRESS:PORT"'
+        )
     return addresses[name]

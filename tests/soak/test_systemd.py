@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from pipeline_gen.config import Process
 from pipeline_gen.errors import InfraError
+from shipping.host.driver import Transition
+from shipping.host.folders import GONE
 from shipping.host.rolls import Release
 from shipping.host.systemd import Systemd
 from shipping.records.process import ProcessType
@@ -126,6 +128,37 @@ def test_who_cannot_be_found_is_the_hosts_fault(world: World, tmp_path: Path) ->
     assert list(world.units.glob("soak:worker*")) == []
 
 
+def test_a_group_whose_folder_was_put_away_is_ended(host: Host, world: World) -> None:
+    """A daemon that forgot it was killed before its unit was away; or a start it had sent came after."""
+    release = host.release("one")
+    with host.driver() as made:
+        group = made.start(release, release.processes[0], 0)
+    groups = host.run / "groups"
+    (groups / group.id).rename(groups / f"{GONE}{group.id}")
+
+    with host.driver() as made:
+        assert made.groups() == ()
+
+    assert _pids(world, f"host-{host.port}:web@*.service") == set()
+    assert [*groups.iterdir(), *world.units.glob(f"host-{host.port}:web@*")] == []
+
+
+def test_a_boot_check_that_a_dead_daemon_left_is_ended(host: Host, world: World) -> None:
+    """Its next one is another release's."""
+    (web,) = host.release("one").processes
+    boots = ProcessType.from_json({**web.to_json(), "boot": ["sleep", "600"]})
+    unit = f"host-{host.port}:web@boot.service"
+    with subprocess.Popen(host.rolling(host.release("boots", "good", boots), Transition.GROUP_STARTED, 1)) as dying:
+        until(lambda: "activating" in world.ask("show", "--property=ActiveState", unit))
+        dying.kill()
+
+    with host.driver() as made:
+        assert made.groups() == ()
+
+    assert "inactive" in world.ask("show", "--property=ActiveState", unit)
+    assert [*(host.run / "boot").iterdir(), *world.units.glob(f"host-{host.port}:web@*")] == []
+
+
 def test_asking_a_group_that_ended_does_not_start_it_again(host: Host) -> None:
     """Its own socket goes with it."""
     release = host.release("one", "dies")
@@ -222,7 +255,8 @@ def _daemon(argv: list[str], objects: ObjectServer, folder: Path) -> str:
     env = {**objects.environment, "PYTHONPATH": str(Path(__file__).parents[2]), "HOME": "/"}
     lines = "".join(f"Environment={shlex.quote(f'{name}={value}')}\n" for name, value in env.items())
     strict = f"NoNewPrivileges=yes\nProtectSystem=strict\nReadWritePaths={folder} /run/systemd/system\n"
-    return f"[Service]\nExecStart={shlex.join(argv)}\nRestart=always\nRestartSec=0\n{strict}{lines}"
+    always = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=2\n"
+    return f"{always}ExecStart={shlex.join(argv)}\n{strict}{lines}"
 
 
 def _pids(world: World, pattern: str) -> set[str]:

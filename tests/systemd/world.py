@@ -25,6 +25,7 @@ def a_world() -> Iterator[World]:
     """Run a systemd; at the end all its processes are killed."""
     name = f"ship-{uuid4().hex[:12]}"
     cgroup = _hierarchy() / name
+    _bury(cgroup.parent)
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
         units = Path(folder) / "units"
         units.mkdir()
@@ -71,14 +72,26 @@ def _hierarchy() -> Path:
     raise AssertionError("cgroup2 is not mounted here: systemd needs it")
 
 
+def _bury(parent: Path) -> None:
+    """Remove the cgroups of those that were killed before they could."""
+    for left in parent.glob("ship-*"):
+        # One that systemd has not come to yet is somebody's who is about to start.
+        if (left / "init.scope").exists() and "populated 0" in (left / "cgroup.events").read_text():
+            _sweep(left)
+
+
 def _remove(cgroup: Path) -> None:
     """Remove a cgroup with all in it, once the kernel has buried the last process."""
 
     def is_gone() -> bool:
-        inner = sorted((one for one in cgroup.rglob("*") if one.is_dir()), reverse=True)
-        for folder in (*inner, cgroup):
-            with suppress(OSError):  # a process of it is not buried yet
-                folder.rmdir()
+        _sweep(cgroup)
         return not cgroup.exists()
 
     until(is_gone)
+
+
+def _sweep(cgroup: Path) -> None:
+    inner = sorted((one for one in cgroup.rglob("*") if one.is_dir()), reverse=True)
+    for folder in (*inner, cgroup):
+        with suppress(OSError):  # a process of it is not buried yet
+            folder.rmdir()

@@ -94,16 +94,19 @@ class Host:
         with self.driver() as driver:
             return Roller(driver, limits=limits).roll(release, wanted=wanted)
 
-    def roll_and_die(self, release: Release, transition: str, nth: int) -> int:
-        """Roll in a process that kills itself when it reaches the transition for the nth time; return its exit status."""
+    def rolling(self, release: Release, transition: str, nth: int) -> list[str]:
+        """Return the command of a process that rolls, and kills itself when it reaches the transition for the nth time."""
         asked = {
             "host": [str(self.folder), self.port, self.order],
             "world": None if self.world is None else [self.world.pid, str(self.world.units)],
             "release": write_release(release),
             "at": [transition, nth],
         }
-        module = "tests.shipping.host.rolling"
-        return subprocess.run([sys.executable, "-m", module, json.dumps(asked)], check=False, timeout=120).returncode
+        return [sys.executable, "-m", "tests.shipping.host.rolling", json.dumps(asked)]
+
+    def roll_and_die(self, release: Release, transition: str, nth: int) -> int:
+        """Roll in a process that kills itself when it reaches the transition for the nth time; return its exit status."""
+        return subprocess.run(self.rolling(release, transition, nth), check=False, timeout=120).returncode
 
     def kill(self, victim: Literal["holder", "group"]) -> None:
         """Kill, without a word, what holds the oldest group, or the shared socket."""

@@ -163,8 +163,9 @@ def test_a_type_without_an_address_and_a_port_that_is_taken_are_said(host: Host)
     """The first is the host's configuration, the second the host's state: neither is the release's fault."""
     release = host.release("one")
     (web,) = release.processes
-    with host.driver(addresses={}) as bare, pytest.raises(UsageError, match="no address"):
+    with host.driver(addresses={}) as bare, pytest.raises(UsageError, match="no address") as raised:
         bare.start(release, web, 0)
+    assert raised.value.hint == '[listen] web = "ADDRESS:PORT"'
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addresses = {"web": ("127.0.0.1", taken.getsockname()[1])}
