@@ -101,7 +101,7 @@ def _command(one: Standing, now: datetime) -> list[str]:
     run, live = one.run, one.live
     if run is not None and run.status == 0:
         return [f"  live: the deploy command succeeded at {_when(run.at, now)}"]
-    ended = f"ended with status {run.status} at {_when(run.at, now)}" if run else "runs, or was lost"
+    ended = f"ended with status {run.status} at {_when(run.at, now)}" if run else "runs, was lost, or could not begin"
     before = "nothing" if live is None else f"{live.commit[:12]}, at {_when(live.at, now)}"
     return [f"  not live: the deploy command {ended}; what it brought there last is {before}"]
 

@@ -58,7 +58,8 @@ def steps(context: JobContext, order: Order, bucket: str, stopped: Stopped, *, n
 
 
 def _said(region: str, lock: Lock) -> str:
-    return f"{region} is locked by {lock.who} since {lock.since}: {lock.why}"
+    # To the minute: `:51:` of a time with seconds would be read as an emoji's name.
+    return f"{region} is locked by {lock.who} since {lock.since[:16].replace('T', ' ')} UTC: {lock.why}"
 
 
 def _let_go(context: JobContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shipping.records.lane import Token
 
 FLOOR = "SHIP_FLOOR"
+IN_A_LAYER = "commands of a release run in the unpacked slug: keep the program in one of its layers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,21 @@ class Given:
     def environment(self) -> dict[str, str]:
         named = {f"SHIP_{name.upper()}": value for name, value in self.placeholders.items()}
         return {**named, "SHIP_APP": self.app, "SHIP_ENVIRONMENT": self.region}
+
+
+def must_be_there(shop: Shop, argv: Sequence[str], given: Given) -> None:
+    """Raise Refused where a command names a program of the slug that is not in it, or cannot be run.
+
+    Asked before the flip: found out after it, the lane would want a release that nothing can bring there.
+    """
+    program = fill(argv, given.placeholders)[0]
+    if "/" not in program:
+        return  # of the machine's PATH
+    path = shop.slug / program
+    if not path.is_file():
+        raise Refused(f"cannot run {program!r}: there is no such file", hint=IN_A_LAYER)
+    if not os.access(path, os.X_OK):
+        raise Refused(f"cannot run {program!r}: it is not executable", hint=f"git update-index --chmod=+x {program}")
 
 
 def prepare(shop: Shop, argv: Sequence[str], given: Given, *, data_region: str) -> bool:
@@ -104,7 +121,7 @@ def _run(shop: Shop, argv: Sequence[str], given: Given, more: Mapping[str, str],
     if ended.cause == "missing":
         raise Refused(
             f"cannot run {argv[0]!r}: {ended.message or ended.cause}",
-            hint="commands of a release run in the unpacked slug: keep the program in one of its layers",
+            hint=IN_A_LAYER,
         )
     if ended.code is None:
         raise InfraError(f"could not finish {argv[0]!r}: {ended.message or ended.cause}")

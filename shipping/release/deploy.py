@@ -111,6 +111,8 @@ def _act(
     order: Order, ledger: Ledger, cleared: Clearance, config: Config, how: Deploy | Fleet, shop: Shop, bucket: Bucket
 ) -> Ending:
     given = commands.Given(app=order.app, slug=cleared.slug, commit=order.commit, region=order.region)
+    if isinstance(how, Deploy):
+        commands.must_be_there(shop, how.command, given)
     # Each region's data are its own.
     floor = commands.prepare(shop, config.release.before, given, data_region=order.region)
     hosts = fleets.counted(how, order.region, shop.tagged) if isinstance(how, Fleet) else fleets.NOBODY

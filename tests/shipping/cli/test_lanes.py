@@ -177,7 +177,10 @@ def test_status_says_what_is_wanted_since_when_and_who_stopped_it(
         lines[0],
     )
     assert re.match(r"  locked by Ada since \S+Z \(\d+ s ago\): x", lines[1])
-    assert lines[2] == "  not live: the deploy command runs, or was lost; what it brought there last is nothing"
+    assert (
+        lines[2]
+        == "  not live: the deploy command runs, was lost, or could not begin; what it brought there last is nothing"
+    )
 
     run(["status", "--json"])
     us, eu = json.loads(capsys.readouterr().out)["environments"]

@@ -71,7 +71,7 @@ def test_the_block_says_who_why_and_since_when_and_the_same_deploy_follows_it(lo
     block, again = pipeline["steps"]
     assert_valid(pipeline)
     assert lint([pipeline]) == []
-    assert block["block"] == "us is locked by ann since 2026-01-01T00:00:00.000Z: mail is late"
+    assert block["block"] == "us is locked by ann since 2026-01-01 00:00 UTC: mail is late"
     assert "never unlocks" in block["prompt"]
     assert again["depends_on"] == block["key"] == "locked-us-1"
     assert again["command"] == "ship job deploy"

@@ -194,11 +194,18 @@ def test_a_killed_command_runs_again_only_as_long_as_the_lane_wants_it(scene: Sc
 
 
 def test_a_command_that_is_not_in_the_slug_is_named(scene: Scene) -> None:
-    (scene.shop.root / "bin/go").unlink()
+    """Before the flip: the lane is not told to want what nothing can bring there."""
+    (scene.shop.root / "bin/go").chmod(0o644)
     scene.clear(1)
-
-    with pytest.raises(Refused, match="cannot run 'bin/go'"):
+    with pytest.raises(Refused, match="cannot run 'bin/go': it is not executable") as caught:
         scene.deploy(1)
+    assert caught.value.hint == "git update-index --chmod=+x bin/go"
+
+    (scene.shop.root / "bin/go").unlink()
+    scene.clear(2)
+    with pytest.raises(Refused, match="cannot run 'bin/go': there is no such file"):
+        scene.deploy(2)
+    assert scene.ledger().read().pointer is None
 
 
 def test_before_runs_once_for_each_release_and_ahead_of_the_flip(migrating: Scene) -> None:
