@@ -43,7 +43,7 @@ class HostConfig:
     endpoint: str | None = None
     region: str | None = None
     spread: float = 60.0
-    poll: float = 5.0
+    poll: float = 6.0
     keys: Path | None = None
     listen: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)

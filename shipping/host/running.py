@@ -47,6 +47,7 @@ def serve(config: HostConfig, rolls: Rolls, *, say: Callable[[str], None], stop:
     with _bucket(config) as bucket:
         daemon = assemble(config, rolls, bucket, say=say, at=at)
         say(f"host {config.host} of {config.app} follows {config.environment} in bucket {bucket.name}")
+        stop.wait(daemon.begin())
         while not stop.is_set():
             stop.wait(daemon.turn())
 

@@ -58,10 +58,10 @@ class Ledger:
             lane, version = self._read()
             done = next((one for one in lane.transitions if one.id == act.id), None)
             if done is None:
-                self._copy_last(lane)
                 decided = decide(lane)
                 if not isinstance(decided, Lane):
                     return decided
+                self._copy_last(lane)
                 if self._store.replace(self._key, decided.encode(), version=version) is None:
                     continue
                 lane, done = decided, decided.transitions[-1]

@@ -1,4 +1,4 @@
-"""The HTTP front of the S3 server: credentials, one writer per key at a time, faults; then the emulator."""
+"""The HTTP front of the S3 server: credentials, one request per key at a time, faults; then the emulator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from shipping.local.objects.emulator import Emulator
 
 CONTROL = "/_control/faults"  # no bucket's name begins with an underscore
-WRITES = frozenset({"PUT", "POST", "DELETE"})
 _CODES = {409: "ConditionalRequestConflict", 412: "PreconditionFailed", 500: "InternalError", 503: "SlowDown"}
 
 
@@ -42,14 +41,17 @@ class Front(ThreadingHTTPServer):
         self.address = ("127.0.0.1", int(self.server_address[1]))
         self._guard = Lock()
         self._connections: set[socket.socket] = set()
-        self._writers: defaultdict[str, Lock] = defaultdict(Lock)
+        self._turns: defaultdict[str, Lock] = defaultdict(Lock)
 
-    def writer(self, request: Request) -> AbstractContextManager[object]:
-        """Return the lock that a request must hold: S3 decides conditional writes of one key one after another."""
-        if request.method not in WRITES or request.operation == "part":
+    def turn(self, request: Request) -> AbstractContextManager[object]:
+        """Return the lock that a request must hold: S3 decides conditional writes of one key one after another.
+
+        Reads hold it too: the emulator closes an object that is replaced under whoever reads it.
+        """
+        if request.operation in {"part", "list"}:
             return nullcontext()
         with self._guard:
-            return self._writers[f"{request.bucket}/{request.key}"]
+            return self._turns[f"{request.bucket}/{request.key}"]
 
     def enter(self, connection: socket.socket) -> None:
         with self._guard:
@@ -144,7 +146,7 @@ class Exchange(BaseHTTPRequestHandler):
             return
         elif kind == "unconditional":
             headers = {name: value for name, value in headers.items() if name not in {"if-match", "if-none-match"}}
-        with self.server.writer(request):
+        with self.server.turn(request):
             status, sent, content = self.server.emulator.answer(
                 method=self.command,
                 target=self.path,

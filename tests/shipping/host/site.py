@@ -138,24 +138,25 @@ class Machine:
 
     def start(self) -> Daemon:
         """Start a daemon on this host."""
+        return Daemon(self.parts())
+
+    def parts(self) -> Parts:
         self.folder.mkdir(parents=True, exist_ok=True)
         bucket = self.site.bucket
-        return Daemon(
-            Parts(
-                app=APP,
-                environment=ENVIRONMENT,
-                host=Host(name=self.name, spread=self.spread),
-                reading=Reading(bucket, app=APP, environment=ENVIRONMENT),
-                releases=Releases(self.folder, bucket, app=APP, trusted=self.trusted, at=self.at),
-                reports=Reports(bucket, app=APP, environment=ENVIRONMENT, host=self.name, say=self.said.append),
-                rolls=self.rolls,
-                memory=self.folder / "memory.json",
-                boot=self.boot,
-                clock=self.clock,
-                chance=lambda: 0.0,
-                say=self.said.append,
-                at=self.at,
-            )
+        return Parts(
+            app=APP,
+            environment=ENVIRONMENT,
+            host=Host(name=self.name, spread=self.spread),
+            reading=Reading(bucket, app=APP, environment=ENVIRONMENT),
+            releases=Releases(self.folder, bucket, app=APP, trusted=self.trusted, at=self.at),
+            reports=Reports(bucket, app=APP, environment=ENVIRONMENT, host=self.name, say=self.said.append),
+            rolls=self.rolls,
+            memory=self.folder / "memory.json",
+            boot=self.boot,
+            clock=self.clock,
+            chance=lambda: 0.0,
+            say=self.said.append,
+            at=self.at,
         )
 
     def serves(self) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline_gen.clock import ManualClock
+from shipping.host.daemon import POLL, Daemon
 from shipping.lane import keys, machine
 from shipping.records.beacon import Runs
 from shipping.slug.manifest import Manifest
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
     from shipping.host.rolls import Release
     from shipping.local.objects import ObjectServer
+    from shipping.local.objects.faults import Request
 
 ALL = ["complete", "fetched", "serving", "triggered"]
 
@@ -44,7 +49,7 @@ def test_a_pointer_becomes_what_runs(site: Site, host: Machine) -> None:
     assert site.acks(pointer) == ALL
     assert site.beacon().runs == Runs(commit=wanted.commit, slug=wanted.slug, token=pointer.token)
     assert site.beacon().reached == "complete"
-    assert wait == 5.0
+    assert wait == POLL
 
 
 def test_a_lane_that_was_never_told_anything(site: Site, host: Machine) -> None:
@@ -178,6 +183,39 @@ def test_the_lane_is_read_again_just_before_acting(site: Site) -> None:
 
     assert site.acks(pointer) == ["fetched"]
     assert host.serves() == ["print(1)"]
+
+
+def test_at_its_moment_a_host_reads_the_lane_once(site: Site, objects: ObjectServer) -> None:
+    """What it read a moment ago, and did nothing since, is what it acts on: a fleet's moments are 80 reads a second less."""
+    host = Machine(site=site, spread=60.0)
+    daemon = host.start()
+    site.flip(site.publish())
+    host.turn(daemon)
+    pointer = site.flip(site.publish())
+    host.turn(daemon)
+    while "triggered" not in site.acks(pointer):
+        before = len(lane_reads(site, objects))
+        host.turn(daemon)
+
+    assert len(lane_reads(site, objects)) - before == 1
+
+
+def test_polls_are_counted_from_their_beginning(site: Site) -> None:
+    """However long an answer takes, the next poll is a multiple of the poll later: no stall brings hosts into step."""
+    clock = ManualClock()
+    host = Machine(site=site, clock=clock, at=lambda point: clock.sleep(2 * POLL + 1) if point == "lane-read" else None)
+
+    assert host.start().turn() == POLL - 1
+
+
+def test_daemons_that_start_at_once_do_not_ask_at_once(site: Site) -> None:
+    parts = [replace(Machine(site=site).parts(), chance=partial(float, chance)) for chance in (0, 0.5, 1)]
+
+    assert [Daemon(one).begin() for one in parts] == [0, POLL / 2, POLL]
+
+
+def lane_reads(site: Site, objects: ObjectServer) -> list[Request]:
+    return objects.faults.seen("get", bucket=site.bucket.name, key=keys.lane(APP, ENVIRONMENT))
 
 
 def test_a_halt_is_obeyed_until_it_ends(site: Site, host: Machine) -> None:

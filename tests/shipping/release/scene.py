@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from shipping.signing import Signer, Trusted
 
 APP = slugs.APP
-# Appends its arguments and what its environment says, then ends as the test asks.
+# Appends its arguments and what its environment says, then ends as the test asks. Where HANG names a file `deploy.pid` or
+# `before.pid`, that command writes its process there and stays.
 GO = """#!/bin/sh
 echo "$1 $2 $3 prev=$4 env=$SHIP_COMMIT,$SHIP_REGION,$SHIP_PREVIOUS in=$(cat inbox/web.py)" >> "$LOG"
+[ "${HANG##*/}" != deploy.pid ] || { echo $$ > "$HANG"; exec sleep 600; }
 [ -z "$KILLED" ] || { rm "$KILLED"; kill -9 $$; }
 exit "${STATUS:-0}"
 """
 BEFORE = """#!/bin/sh
 echo "before $1" >> "$LOG"
+[ "${HANG##*/}" != before.pid ] || { echo $$ > "$HANG"; exec sleep 600; }
 [ -z "$RAISE" ] || : > "$SHIP_FLOOR"
 exit "${BEFORE_STATUS:-0}"
 """

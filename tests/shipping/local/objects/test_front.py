@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +12,14 @@ import requests
 
 from pipeline_gen.errors import InfraError, UsageError
 from shipping.local.objects import Fault, ObjectServer, Request, running
+from shipping.local.objects.emulator import Emulator
 from shipping.local.objects.faults import Faults
+from shipping.local.objects.front import Front
 from shipping.local.objects.signature import Keys, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shipping.s3 import Bucket
 
 PUT = Request(method="PUT", operation="put", bucket="us", key="app/lane.json")
@@ -45,6 +51,23 @@ def test_a_fault_strikes_as_often_as_it_should() -> None:
 def test_a_fault_chooses(rule: dict[str, str], *, strikes: bool) -> None:
     """By operation, method, bucket and key."""
     assert Fault(kind="503", **rule).matches(PUT) is strikes  # type: ignore[arg-type]
+
+
+def test_one_request_of_a_key_at_a_time() -> None:
+    """Reads too: the emulator closes an object that is replaced under its reader. Parts of one object go side by side."""
+    emulator = Emulator()
+    with closing(emulator), closing_server(Front(0, keys=Keys.random(), faults=Faults(), emulator=emulator)) as front:
+        reading = replace(PUT, method="GET", operation="get")
+
+        assert front.turn(PUT) is front.turn(reading)
+        assert front.turn(PUT) is not front.turn(replace(PUT, key="app/other.json"))
+        assert front.turn(replace(PUT, operation="part")) is not front.turn(PUT)
+
+
+@contextmanager
+def closing_server(front: Front) -> Iterator[Front]:
+    yield front
+    front.server_close()
 
 
 @pytest.mark.parametrize("data", [{"kind": "explode"}, {}, {"kind": "503", "when": "now"}])
