@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_gen.errors import UsageError
-from shipping.host import units
+from shipping.host import kept, units
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 GROUP = units.Run(
@@ -23,6 +23,31 @@ GROUP = units.Run(
     stop=30,
     sockets=True,
 )
+NAME, ID = "inbox:us", "web@0-1f2e3d4c5b6a"
+# The files of docs/host.md.
+RECIPE = {
+    "shared": units.shared_socket(name=NAME, process="web", address=("10.0.0.5", 8000)),
+    "holder": units.holder(name=NAME, process="web"),
+    "private": units.private_socket(name=NAME, group=ID, port=43210),
+    "service": units.service(
+        units.Run(
+            name=NAME,
+            group=ID,
+            process="web",
+            description=f"{NAME} {ID} of 8d1c0f7e",
+            folder=Path("/srv/inbox/run/groups") / ID,
+            program=(
+                *("/opt/ship/bin/python", "-I", "-S", "-c", kept.BEGIN.format("take_sockets")),
+                *("/opt/ship/lib/python3.11/site-packages", "/srv/inbox/releases/4be1", "shared:private"),
+                *("PATH,DATABASE_URL,SHIP_COMMIT,SHIP_PROCESS,SHIP_GROUP,SHIP_DRAIN,SHIP_READY", "--"),
+                *("gunicorn", "--threads", "8", "inbox.wsgi"),
+            ),
+            user="inbox",
+            stop=30,
+            sockets=True,
+        )
+    ),
+}
 
 
 def unquoted(line: str) -> str:
@@ -101,3 +126,11 @@ def test_the_shared_socket_starts_nothing_and_is_never_closed_for_being_looked_a
     wanted = ["ListenStream=[::]:8000", "Service=inbox:us:web.service", "NoDelay=yes", "TriggerLimitIntervalSec=0"]
     assert [line for line in wanted if line not in lines] == []
     assert "RemainAfterExit=yes" in units.holder(name="inbox:us", process="web").splitlines()
+
+
+@pytest.mark.parametrize("which", RECIPE)
+def test_the_unit_files_in_the_docs_are_those_that_are_written(which: str) -> None:
+    """An operator finds on a host what the page shows."""
+    page = (Path(__file__).parents[3] / "docs" / "host.md").read_text()
+
+    assert f"```ini\n{RECIPE[which]}```\n" in page
