@@ -90,6 +90,7 @@ class Daemon:
         self._fresh = False
         self._turns = 0
         self._later: dict[str, float] = {}
+        self._admitted: Pointer | None = None
 
     def begin(self) -> float:
         """Return the seconds until the first turn: daemons that are started in one second must not ask in one second."""
@@ -180,6 +181,9 @@ class Daemon:
         pointer = None if self._reading.lane is None else self._reading.lane.pointer
         if pointer is not None and not self._memory.reached and pointer.slug in self._parts.releases.kept():
             self._journal.reach("fetched")
+        if pointer is not None:
+            # Now, not at this host's moment: a deploy that every host will refuse should learn of it at once.
+            self._is_cleared(pointer)
         return True
 
     def _fetch(self, action: Fetch) -> bool:
@@ -233,6 +237,9 @@ class Daemon:
 
     def _is_cleared(self, pointer: Pointer) -> bool:
         """Tell whether what a pointer names may run in production. Lanes are not signed, clearances are."""
+        if pointer == self._admitted:
+            return True
+        self._fresh = False
         try:
             self._parts.releases.admit(pointer.commit, pointer.slug)
         except ShipError as error:
@@ -241,6 +248,7 @@ class Daemon:
             if isinstance(error, Refused):
                 self._journal.reach("failed", error.message)
             return False
+        self._admitted = pointer
         return True
 
     def _still(self, pointer: Pointer) -> bool:
