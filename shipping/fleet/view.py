@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.errors import Refused
 from shipping.fleet import acks
 from shipping.lane import keys
-from shipping.records.ack import STATES
 from shipping.records.beacon import Beacon
 
 if TYPE_CHECKING:
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
     from shipping.records.lane import Lane
 
 AT_ONCE = 16
+LONGEST = 300
+"""Letters of one line: a release that does not start says in its last line why, somewhere after a traceback."""
+# A host that failed and tried again keeps both acks: what it came to counts, as in the count of the fleet.
+_FURTHEST: tuple[State, ...] = ("complete", "failed", "serving", "triggered", "fetched")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ def view(store: Store, lane: Lane, app: str, *, in_service: frozenset[str]) -> l
             host=host,
             in_service=host in in_service,
             wanted=None if pointer is None else pointer.commit,
-            acked=next((state for state in reversed(STATES) if host in said.get(state, ())), None),
+            acked=next((state for state in _FURTHEST if host in said.get(state, ())), None),
             runs=None if beacon is None or beacon.runs is None else beacon.runs.commit,
             told=None if beacon is None else beacon.at,
             why=why,
@@ -63,6 +66,17 @@ def view(store: Store, lane: Lane, app: str, *, in_service: frozenset[str]) -> l
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(row, names))
+
+
+def words(store: Store, app: str, environment: str, host: str) -> str:
+    """Return in one line what a host says of itself: what is wrong, and what it runs."""
+    found, why = _beacon(store, keys.beacon(app, environment, host))
+    if found is None:
+        return why or "never spoke"
+    lines = why.splitlines()
+    first_and_last = " | ".join(dict.fromkeys(line[:LONGEST] for line in (*lines[:1], *lines[-1:])))
+    runs = "nothing" if found.runs is None else found.runs.commit[:12]
+    return "; ".join(part for part in (first_and_last, f"runs {runs}, said so at {found.at}") if part)
 
 
 def _beacon(store: Store, key: str) -> tuple[Beacon | None, str]:

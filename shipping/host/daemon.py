@@ -83,6 +83,7 @@ class Daemon:
         self._fresh = False
         self._turns = 0
         self._later: dict[str, float] = {}
+        self._admitted: Pointer | None = None
         self._trouble = ""
         self._said = ""
         self._owe_all()
@@ -179,6 +180,9 @@ class Daemon:
         pointer = None if self._reading.lane is None else self._reading.lane.pointer
         if pointer is not None and not after.reached and pointer.slug in self._parts.releases.kept():
             self._reach("fetched")
+        if pointer is not None:
+            # Now, not at this host's moment: a deploy that every host will refuse should learn of it at once.
+            self._is_cleared(pointer)
         return True
 
     def _fetch(self, action: Fetch) -> bool:
@@ -217,9 +221,10 @@ class Daemon:
             release = self._parts.releases.release(pointer.commit, pointer.slug)
             if "fetched" not in self._memory.reached:
                 self._reach("fetched")
-            self._reach("triggered")
             self._parts.say(f"rolling to {pointer.commit[:12]} (token {pointer.token})")
-            done = self._parts.rolls.roll(release, serving=self._serving, wanted=partial(self._wants, pointer))
+            done = self._parts.rolls.roll(
+                release, triggered=self._triggered, serving=self._serving, wanted=partial(self._wants, pointer)
+            )
         except Refused as error:
             done = Rolled(ok=False, why=error.message)
         except ShipError as error:
@@ -231,6 +236,9 @@ class Daemon:
 
     def _is_cleared(self, pointer: Pointer) -> bool:
         """Tell whether what a pointer names may run in production. Lanes are not signed, clearances are."""
+        if pointer == self._admitted:
+            return True
+        self._fresh = False
         try:
             self._parts.releases.admit(pointer.commit, pointer.slug)
         except ShipError as error:
@@ -239,6 +247,7 @@ class Daemon:
             if isinstance(error, Refused):
                 self._reach("failed", error.message)
             return False
+        self._admitted = pointer
         return True
 
     def _still(self, pointer: Pointer) -> bool:
@@ -254,7 +263,12 @@ class Daemon:
         if not done.ok:
             self._later[pointer.slug] = self._now + START_AGAIN
             self._complain(f"could not roll to {pointer.commit[:12]}: {done.why}")
+            self._trouble = done.why  # the beacon says it from now on: in the same words in this turn and in later ones
+            if "triggered" not in self._memory.reached:
+                # It did not boot. Told after the failure only: between the two a deploy would count this host as begun.
+                self._memory = self._memory.came("triggered")
             self._reach("failed", done.why)
+            self._owe_all()
             return True
         runs = Runs(commit=pointer.commit, slug=pointer.slug, token=pointer.token)
         self._memory = self._memory.serves(runs, self._now)
@@ -265,11 +279,15 @@ class Daemon:
     def _mend(self, runs: Runs) -> bool:
         """Start what is missing of the release that serves; where that fails, not at once again."""
         release = self._parts.releases.release(runs.commit, runs.slug)
-        done = self._parts.rolls.roll(release, serving=lambda: None, wanted=lambda: True)
+        done = self._parts.rolls.roll(release, triggered=lambda: None, serving=lambda: None, wanted=lambda: True)
         if not done.ok:
             self._later[runs.slug] = self._now + START_AGAIN
             self._complain(f"could not mend {runs.commit[:12]}: {done.why}")
         return True
+
+    def _triggered(self) -> None:
+        if "triggered" not in self._memory.reached or "failed" in self._memory.reached:
+            self._reach("triggered")
 
     def _serving(self) -> None:
         if "serving" not in self._memory.reached:

@@ -70,17 +70,29 @@ class Roller:
         return next_step(release, self._driver.groups()) is None
 
     def roll(
-        self, release: Release, *, serving: Callable[[], None] = _nothing_more, wanted: Callable[[], bool] = _always
+        self,
+        release: Release,
+        *,
+        triggered: Callable[[], None] = _nothing_more,
+        serving: Callable[[], None] = _nothing_more,
+        wanted: Callable[[], bool] = _always,
     ) -> Rolled:
         """Return when all groups are this release's, or none is: then those of the current release serve as before.
 
-        ``serving`` is called when a group of it serves; ``wanted`` is asked before each group is replaced, and while one is
-        waited for: a newer pointer ends the roll, what it left is the next one's to clear away.
+        ``triggered`` is called when the boot checks have passed, before anything that runs is touched; ``serving`` when a
+        group of it serves; ``wanted`` is asked before each group is replaced, and while one is waited for: a newer pointer
+        ends the roll, what it left is the next one's to clear away.
         Raises InfraError where the host stands in the way (its port is taken).
         """
         before = self._driver.current()
         attempt = _Attempt(
-            self._driver, release, reached=self._reached, limits=self._limits, serving=serving, wanted=wanted
+            self._driver,
+            release,
+            reached=self._reached,
+            limits=self._limits,
+            triggered=triggered,
+            serving=serving,
+            wanted=wanted,
         )
         try:
             attempt.run()
@@ -121,6 +133,7 @@ class _Attempt:
         *,
         reached: Reached,
         limits: Limits,
+        triggered: Callable[[], None] = _nothing_more,
         serving: Callable[[], None] = _nothing_more,
         wanted: Callable[[], bool] = _always,
         boot: bool = True,
@@ -129,15 +142,18 @@ class _Attempt:
         self._release = release
         self._reached = reached
         self._limits = limits
+        self._triggered = triggered
         self._serving = serving
         self._wanted = wanted
         self._emptied: set[tuple[str, int]] = set()
-        self._unbooted = {one.name for one in release.processes} if boot else set()
+        self._boot = boot
+        self._begun = False
         self._started: set[str] = set()
 
     def run(self) -> None:
         """Take steps until none is due. Raises Refused where the release cannot serve, _Unwanted where it need not any more."""
         if any(one.alive and self._serves(one) for one in self._driver.groups()):
+            self._triggered()
             self._serving()
         while (step := next_step(self._release, self._driver.groups())) is not None:
             match step:
@@ -168,17 +184,24 @@ class _Attempt:
     def _start(self, step: Start) -> None:
         if (step.process.name, step.slot) not in self._emptied:  # what we emptied we fill
             self._ask()
-        if step.process.name in self._unbooted:
-            for process in self._release.processes:
-                self._driver.boot(self._release, process)
-            self._unbooted.clear()
+        self._begin()
         self._started.add(self._driver.start(self._release, step.process, step.slot).id)
+
+    def _begin(self) -> None:
+        """Check once that the release boots, before any group is touched: one that does not takes nothing from what serves."""
+        if self._begun:
+            return
+        for process in self._release.processes if self._boot else ():
+            self._driver.boot(self._release, process)
+        self._begun = True
+        self._triggered()
 
     def _drain(self, group: Group) -> None:
         if group.phase == "serving" and not any(
             one.place == group.place and self._serves(one) for one in self._driver.groups()
         ):
             self._ask()
+            self._begin()
             self._emptied.add(group.place)
         self._driver.drain(group, name_of(self._release))
 

@@ -52,9 +52,17 @@ class Rolls(Protocol):
         """Tell whether all groups of a release serve, and no others."""
         ...
 
-    def roll(self, release: Release, *, serving: Callable[[], None], wanted: Callable[[], bool]) -> Rolled:
+    def roll(
+        self,
+        release: Release,
+        *,
+        triggered: Callable[[], None],
+        serving: Callable[[], None],
+        wanted: Callable[[], bool],
+    ) -> Rolled:
         """Replace what serves by a release, and return when nothing else serves. Done already: return at once.
 
-        ``serving`` is called when the first group of the release serves; ``wanted`` is asked before each group.
+        ``triggered`` is called when its boot checks have passed, before anything that runs is touched; ``serving`` when the
+        first group of the release serves; ``wanted`` is asked before each group.
         """
         ...

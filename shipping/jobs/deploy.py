@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import UsageError
 from shipping.aws import ec2
+from shipping.fleet.reasons import reasons
+from shipping.fleet.waiting import POLL
 from shipping.jobs.held import hold
 from shipping.jobs.planned import tell
 from shipping.lane.machine import Act
@@ -44,7 +46,9 @@ def run(context: JobContext) -> int:
         context.bucket(name) as bucket,
     ):
         ending = deploy(order, bucket, Path(made), lambda unpacked: _shop(context, bucket, tree, unpacked, Path(made)))
+        why = _why(context, order, ending, bucket)
     said, style = describe(order, ending)
+    said = "\n\n".join([said, *why])
     context.say(said)
     if isinstance(ending, Stopped):
         hold(context, order, name, ending)
@@ -56,6 +60,18 @@ def _failed(ending: Ending) -> bool:
     if isinstance(ending, Followed):
         return not ending.waited.ok
     return isinstance(ending, Deployed) and ending.run.status != 0
+
+
+def _why(context: JobContext, order: Order, ending: Ending, bucket: Bucket) -> list[str]:
+    """Return what failed hosts say of it, given a moment to do so."""
+    if not isinstance(ending, Followed) or not ending.waited.count.failed:
+        return []
+    failed = ending.waited.count.failed
+    found = reasons(bucket, order.app, order.region, ending.token, failed)
+    if not found:
+        context.clock.sleep(POLL)
+        found = reasons(bucket, order.app, order.region, ending.token, failed)
+    return found
 
 
 def describe(order: Order, ending: Ending) -> tuple[str, str]:

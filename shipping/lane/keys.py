@@ -37,6 +37,12 @@ def cleared(app: str, position: int | None = None, commit: str = "") -> str:
     return prefix if position is None else f"{prefix}{MOST - position:010d}-{commit}"
 
 
+def cleared_release(key: str) -> tuple[int, str] | None:
+    """Return position and commit of a key that `cleared` made, None of any other."""
+    rest, _, commit = key.rpartition("/")[2].partition("-")
+    return (MOST - int(rest), commit) if rest.isdigit() and commit else None
+
+
 def before(app: str, data_region: str, commit: str) -> str:
     """Return the key of the record that a release's `before` command was run on the data of these environments."""
     return f"{app}/before/{data_region}/{commit}.json"

@@ -13,6 +13,7 @@ from shipping.local.control import running
 from shipping.local.server.plane import Pace
 from tests.e2e.browser import Browser, Page, started
 from tests.integration.local.clients import FakeAgent, Rest
+from tests.shipping.local.hosts.site import open_site, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,6 +256,32 @@ def test_pipelines_and_lists_are_live(page: Page, rest: Rest, agent: FakeAgent, 
     says(page, "#agents", "No agent is connected")
 
 
+def test_hosts_come_and_roll_before_ones_eyes(page: Page, control: ControlInfo, tmp_path: Path) -> None:
+    """Found from the list of pipelines by keyboard; what serves, a roll that fails and why, a daemon that died."""
+    state = tmp_path / "state"
+    with open_site(state, "us-1") as one, open_site(state, "us-2") as two:
+        publish(state, one, two)
+        one.remember("complete")
+        page.open(f"{control.url}/")
+        says(page, "#regions", "inbox in us")
+        says(page, "#regions", "1 of 2 hosts: nothing yet")
+        page.tab_to(lambda name: name == "inbox in us")
+        page.press("Enter")
+        page.until("location.pathname === '/hosts' && location.hash === '#inbox-us'")
+        says(page, "#hosts", "us-1")
+        two.remember("triggered", serves=None)
+        says(page, "#hosts", "Rolling")
+        two.start("sleep", "600")
+        page.until(
+            "document.querySelector('#hosts .groups .good')?.textContent.includes('worker aaaaaaaaaa serving') === true"
+        )
+        two.remember("triggered", "failed", why="it does not boot")
+        says(page, "#hosts", "it does not boot")
+        page.tab_to(lambda name: name == "web 127.0.0.1:20001")
+        publish(state, one, two, pid=None)
+        says(page, "#hosts", "No daemon")
+
+
 def test_a_log_is_followed(page: Page, rest: Rest, agent: FakeAgent, control: ControlInfo) -> None:
     """It grows without being drawn again, each line once; who scrolls up is left alone."""
     rest.start({"key": "a", "label": "job", "command": "x"})
@@ -333,7 +360,7 @@ def test_nothing_moves_for_who_does_not_want_it(page: Page, rest: Rest, agent: F
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_can_be_read(
-    browser: Browser, rest: Rest, agent: FakeAgent, control: ControlInfo, scheme: str
+    browser: Browser, rest: Rest, agent: FakeAgent, control: ControlInfo, scheme: str, tmp_path: Path
 ) -> None:
     """At 360 pixels nothing stands out of the page; all text has the contrast that WCAG AA asks for; all has a name."""
     rest.pipeline({"input": "Ask", "key": "ask", "fields": FIELDS}, slug="asking")
@@ -353,11 +380,16 @@ def test_every_page_fits_and_can_be_read(
     work.finish(1)
     agent.begin()
     go = next(job["id"] for job in rest.read()["jobs"] if job["step_key"] == "go")
+    with open_site(tmp_path / "state", "a-name-without-any-space-in-it-" * 2) as site:
+        site.start("true")
+        site.remember("failed", why="it does not boot " * 40)
+        publish(tmp_path / "state", site)
     narrow, wide = browser.page(width=360, height=740, scheme=scheme), browser.page(scheme=scheme)
     for path in (
         "/",
         "/builds",
         "/agents",
+        "/hosts",
         "/local/inbox",
         BUILD,
         f"{BUILD}/jobs/{work.id}",

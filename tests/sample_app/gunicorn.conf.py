@@ -16,6 +16,8 @@ worker_class = "gthread"
 workers = int(os.environ.get("INBOX_WEB_WORKERS", "2"))
 threads = 4
 
-# Less than what the host allows for draining (30 s), or the last requests would be killed by it instead of finished by us.
-graceful_timeout = 25
+# Less than what the host allows for draining, or the last requests would be killed by it instead of finished by us.
+graceful_timeout = max(1, round(float(os.environ.get("SHIP_DRAIN", "30")) - 5))
+# Longer than a load balancer keeps a connection that nobody uses (60 s): who asks is the one who closes.
+keepalive = 75
 control_socket_disable = True

@@ -26,6 +26,7 @@ STYLES = {
     **dict.fromkeys(("blocked", "canceling", "timing_out", "soft failed"), "magenta"),
     **dict.fromkeys(("canceled", "skipped", "broken", "not_run", "waiting", "waiting_failed"), "bright_black"),
 }
+ROLLS = {"complete": "green", "failed": "bold red", "triggered": "yellow", "serving": "yellow"}
 MARKS = {
     **dict.fromkeys(("passed", "unblocked"), "✓"),
     **dict.fromkeys(("failed", "timed_out", "expired"), "✗"),
@@ -97,6 +98,26 @@ def list_rows(builds: Iterable[Mapping[str, Any]], now: datetime) -> list[Row]:
             1,
         )
         for one in builds
+    ]
+
+
+def host_rows(hosts: Iterable[Mapping[str, Any]], now: datetime) -> list[Row]:
+    """Return a row for each host: region, name, what it runs since when, its last roll, its daemon, its addresses, why not."""
+    return [
+        Row(
+            (
+                f"{one['region']}/{one['host']}",
+                "nothing" if one["commit"] is None else str(one["commit"])[:12],
+                "" if one["since"] is None else ago(one["since"], now),
+                f"roll {one['roll']}" if one["roll"] else "no roll",
+                "no daemon" if one["pid"] is None else f"daemon {one['pid']}",
+                " ".join(f"{process} http://{address}" for process, address in one["addresses"].items()),
+                printable(str(one["why"]).partition("\n")[0]),
+            ),
+            ROLLS.get(one["roll"] or "", ""),
+            3,
+        )
+        for one in hosts
     ]
 
 

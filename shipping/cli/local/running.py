@@ -13,6 +13,7 @@ from shipping.cli.local.where import json_option, opened, print_json, repo_optio
 
 if TYPE_CHECKING:
     from shipping.local.world import Options, World
+    from shipping.local.world.repository import Needs
 
 
 @click.command(short_help="Find the agent that the local world runs.")
@@ -41,6 +42,11 @@ def agent(*, which: bool, as_json: bool) -> None:  # noqa: ARG001 - the flag nam
 @click.option("--queue", "queues", multiple=True, help="A queue they serve besides `default`; may be repeated.")
 @click.option("--bucket", "buckets", multiple=True, help="A bucket to make in the object store; may be repeated.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the page; default: any free one.")
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What processes on hosts get: a file of lines NAME=VALUE.",
+)
 @click.option("--detach", is_flag=True, help="Return when it is up; `ship local down` ends it.")
 @repo_option
 @state_option
@@ -51,30 +57,38 @@ def up(
     queues: tuple[str, ...],
     buckets: tuple[str, ...],
     port: int | None,
+    env_file: Path | None,
     detach: bool,
     repo: Path,
     state: Path | None,
     as_json: bool,
 ) -> int:
-    """Bring a control plane, an object store and agents up, until Ctrl-C.
+    """Bring a control plane, an object store, agents and hosts up, until Ctrl-C.
 
-    Agents also serve the queues that the repository's configuration names, and its buckets exist. Nothing is left
-    running afterwards; builds are kept in the state folder.
+    Agents also serve the queues that the repository's configuration names, its buckets exist, and each host that a region's
+    `fleet` names runs what is deployed there. Nothing is left running afterwards; builds are kept in the state folder.
 
     \b
     Example: ship local up --agents 4
     """
     from shipping.local.agent import find
+    from shipping.local.hosts.place import read_env
     from shipping.local.world.launch import check, launch
     from shipping.local.world.options import Options
 
-    more_queues, more_buckets = _needs(repo)
+    needs = _needs(repo)
+    for region in needs.tagged:
+        tell(f"left out the hosts of {region!r}: only EC2 knows them by their tag; here a fleet names its hosts")
+    if env_file is not None:
+        read_env(env_file)
     options = Options(
         state=state or state_folder(repo),
         agent=Path(),
         agents=agents,
-        queues=(*queues, *more_queues),
-        buckets=tuple(dict.fromkeys((*buckets, *more_buckets))),
+        queues=(*queues, *needs.queues),
+        buckets=tuple(dict.fromkeys((*buckets, *needs.buckets))),
+        hosts=needs.hosts,
+        host_env=None if env_file is None else env_file.resolve(),
         port=port or 0,
     )
     check(options)
@@ -125,9 +139,18 @@ def _welcome(world: World, options: Options, *, named: bool, as_json: bool) -> N
     there = f" {world.folder.option}" if named else ""
     click.echo(f"local Buildkite is up: {world.url}")
     click.echo(f"  agents  {names} (queues: {', '.join(options.served)})")
+    if options.hosts:
+        click.echo(f"  hosts   {_by_region(options)} (ship local host ls{there})")
     click.echo(f"  state   {world.folder.root}")
     click.echo(f"  build   ship local build --wait{there}")
     click.echo(f"  stop    ship local down{there}")
+
+
+def _by_region(options: Options) -> str:
+    found: dict[str, list[str]] = {}
+    for host in options.hosts:
+        found.setdefault(host.region, []).append(host.name)
+    return "; ".join(f"{region}: {', '.join(names)}" for region, names in found.items())
 
 
 @click.command(short_help="End it, and all that a killed run has left.")
@@ -146,15 +169,15 @@ def down(*, repo: Path, state: Path | None) -> None:
     click.echo(f"stopped {folder.root}" if stop(folder) else f"nothing runs in {folder.root}")
 
 
-def _needs(repo: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the queues and buckets of the repository's configuration; a wrong one must not keep the world down."""
+def _needs(repo: Path) -> Needs:
+    """Return what the repository's configuration needs; a wrong one must not keep the world down."""
     from pipeline_gen.shell import LocalShell
-    from shipping.local.world.repository import needs
+    from shipping.local.world.repository import Needs, needs
 
     try:
         return needs(LocalShell(), repo)
     except UsageError as error:
         if not repo.is_dir():
             raise
-        tell(f"left out the queues and buckets of the configuration: {error.message}")
-        return (), ()
+        tell(f"left out the queues, buckets and hosts of the configuration: {error.message}")
+        return Needs()

@@ -18,7 +18,7 @@ from shipping.local.engine.rejection import Rejection
 from shipping.local.server import errors, files
 from shipping.local.server.agents import absent, artifacts, jobs, metadata, sessions, steps, uploads
 from shipping.local.server.agents import annotations as agent_annotations
-from shipping.local.server.page import actions, events, job, rendering, views
+from shipping.local.server.page import actions, events, hosts, job, rendering, views
 from shipping.local.server.page.guard import Guard
 from shipping.local.server.rest import agents as rest_agents
 from shipping.local.server.rest import annotations as rest_annotations
@@ -54,7 +54,7 @@ REST_API = [
     rest_teams,
 ]
 # "builds/new" is asked before "builds/{number}".
-PAGE = [rendering, events, actions, views, job]
+PAGE = [rendering, events, actions, hosts, views, job]
 HOSTS = ["127.0.0.1", "localhost"]
 """Other names for this machine are refused: a web page elsewhere may point its own name here (DNS rebinding)."""
 
@@ -110,7 +110,7 @@ class _Slashes:
 
 async def _tick(plane: Plane) -> None:
     """Let time pass. What cannot be written now is tried again with the next tick, and said once."""
-    said = ""
+    said, seen = "", hosts.snapshot(plane)
     while True:
         await asyncio.sleep(plane.pace.tick)
         try:
@@ -120,3 +120,6 @@ async def _tick(plane: Plane) -> None:
                 LOG.warning("%s", said)
         else:
             said = ""
+        # Hosts tell nobody here: they are looked at, while somebody looks at them.
+        if plane.live.watched(hosts.TOPIC) and seen != (seen := hosts.snapshot(plane)):
+            plane.live.tell(hosts.TOPIC)

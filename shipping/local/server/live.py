@@ -88,6 +88,9 @@ class Live:
         if watcher in self._watchers:
             self._watchers.remove(watcher)
 
+    def watched(self, topic: str) -> bool:
+        return any(topic in watcher.topics for watcher in self._watchers)
+
     def tell(self, *topics: str) -> None:
         """Say that these have changed. To be called after the change is committed."""
         for watcher in self._watchers:

@@ -6,6 +6,7 @@ given, `folder` and `hold` keep one world to one state folder, `launch` starts a
 what a build is of.
 """
 
+from shipping.local.hosts.published import RunningHost
 from shipping.local.world.client import Build, PullRequest, RunningAgent, World, attached, started
 from shipping.local.world.folder import Folder, default_state
 from shipping.local.world.options import Options
@@ -16,6 +17,7 @@ __all__ = [
     "Options",
     "PullRequest",
     "RunningAgent",
+    "RunningHost",
     "World",
     "attached",
     "default_state",

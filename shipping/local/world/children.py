@@ -29,10 +29,14 @@ FIRST_DELAY = 0.2  # seconds; doubled with each start that is still remembered
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Child:
-    """One child through all its incarnations. ``pid`` is None while it does not run."""
+    """One child through all its incarnations. ``pid`` is None while it does not run.
+
+    ``outlived``: what it started is meant to live on without it, and the next incarnation finds it.
+    """
 
     name: str
     folder: Folder
+    outlived: bool = False
     pid: int | None = None
     code: int | None = None
     _incarnation: int = 0
@@ -84,6 +88,8 @@ class Child:
         That is whom we saw descend from it, who carries its mark, and who works in its folder: a process that has cleared
         its environment and forked twice between two looks at the table is known by its working directory only.
         """
+        if self.outlived:
+            return set()
         found = {process for process in self._family if is_alive(process)}
         found |= marked(CHILD_MARK, self._mark, entries)
         found |= working_in(self.folder.of_agent(self.name), entries)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline_gen.errors import InfraError, UsageError
+from shipping.local.hosts.published import published
 from shipping.local.processes import this_process
 from shipping.local.world.environment import client_environment
 from shipping.local.world.folder import Folder
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shipping.buildkite.rest import Rest
+    from shipping.local.hosts.published import RunningHost
     from shipping.local.world.options import Options
 
 # The first step of a pipeline as Buildkite suggests it: it uploads what `.buildkite/pipeline.yml` of the commit says.
@@ -110,6 +112,11 @@ class World:
         """The agents as they run now; a restart changes the pid."""
         facts = self.folder.read(self.folder.world_facts) or self._facts
         return tuple(RunningAgent(name=agent["name"], pid=agent["pid"]) for agent in facts["agents"])
+
+    @property
+    def hosts(self) -> tuple[RunningHost, ...]:
+        """The hosts as they are now; a restart changes the daemon's pid."""
+        return published(self.folder.root)
 
     @property
     def environment(self) -> dict[str, str]:

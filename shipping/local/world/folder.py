@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.errors import UsageError
+from shipping.local.hosts.published import FACTS
 from shipping.local.processes import Process, is_alive, this_process
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Folder:
 
     @property
     def world_facts(self) -> Path:
-        return self.root / "world.json"
+        return self.root / FACTS
 
     @property
     def programs(self) -> Path:

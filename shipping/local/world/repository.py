@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline_gen.config import load
 from pipeline_gen.errors import UsageError
 from pipeline_gen.git import Git
+from shipping.local.hosts.roster import roster, tagged
 from shipping.local.world.folder import default_state
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline_gen.config import Config
     from pipeline_gen.shell import Shell
+    from shipping.local.hosts.roster import Host
     from shipping.local.world.worktree import Worktree
 
 
@@ -111,12 +113,26 @@ def _current_branch(shell: Shell, root: Path, commit: str | None) -> str:
     )
 
 
-def needs(shell: Shell, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the queues and the buckets that the configurations of ``folder``'s repository name. Raises Faults."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a repository's configurations need of a world. ``tagged``: regions whose hosts it cannot have."""
+
+    queues: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    tagged: tuple[str, ...] = ()
+
+
+def needs(shell: Shell, folder: Path) -> Needs:
+    """Return what the configurations of ``folder``'s repository need. Raises Faults."""
     root = top(shell, folder)
     found = configurations(root) if root is not None else ()
-    queues = dict.fromkeys(queue for config in found for queue in config.buildkite.queues.values())
-    return tuple(queues), tuple(dict.fromkeys(bucket for config in found for bucket in config.slug_buckets))
+    return Needs(
+        queues=tuple(dict.fromkeys(queue for config in found for queue in config.buildkite.queues.values())),
+        buckets=tuple(dict.fromkeys(bucket for config in found for bucket in config.slug_buckets)),
+        hosts=roster(found),
+        tagged=tagged(found),
+    )
 
 
 def configurations(root: Path) -> tuple[Config, ...]:

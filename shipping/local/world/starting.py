@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.errors import UsageError
 from pipeline_gen.git import Git
 from shipping.local.world.client import check_slug
+from shipping.local.world.deploying import bring_deploys
 from shipping.local.world.first_steps import first_steps, is_ours, left_out, question
 from shipping.local.world.repository import apps_of, slug_of
 
@@ -43,6 +44,7 @@ def start(world: World, shell: Shell, what: Source, asked: Start, *, say: Callab
     """Start the build. Raises UsageError before anything is created where it could not come to anything."""
     with world.folder.turn():
         wanted = _wanted(world, Git(shell, what.repository), what, asked, say)
+        bring_deploys(world, what.root, _app(what.root, wanted.slug), say=say)
         return _build(world, wanted, what, asked)
 
 

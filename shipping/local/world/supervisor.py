@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.clock import rfc3339
 from pipeline_gen.errors import InfraError
+from shipping.local.hosts.ending import end_all
 from shipping.local.processes import adopt_orphans, descendants, is_alive, table, this_process
 from shipping.local.world.children import MOST_STARTS, WITHIN, Child
 from shipping.local.world.connected import connected_agents
@@ -30,6 +31,7 @@ TICK = 0.5  # seconds between two looks at the process table; signals and childr
 START_TIMEOUT = 60.0
 JOBS_GRACE = 5.0  # what running jobs are given to end after SIGTERM when the world stops
 SERVICES_GRACE = 5.0
+DAEMONS_GRACE = 3.0  # one that rolls does not hear of it: the next one goes on with that roll
 
 
 class Supervisor:
@@ -39,7 +41,7 @@ class Supervisor:
         self._folder, self._options, self._env, self._out = folder, options, env, say
         self._crew = Crew(folder, options, env)
         self._since = rfc3339(datetime.now(UTC))
-        self._published: list[dict[str, Any]] | None = None
+        self._published: dict[str, list[dict[str, Any]]] | None = None
         self._given_up: set[str] = set()
 
     def run(self, signals: Signals, ready: Callable[[], None], *, left: Holder | None = None) -> None:
@@ -69,8 +71,8 @@ class Supervisor:
             self._crew.start(service)
         if not self._wait(signals, "the control plane and the object store", lambda: self._crew.told() is not None):
             return False
-        for agent in self._crew.agents:
-            self._crew.start(agent)
+        for child in (*self._crew.hosts, *self._crew.agents):
+            self._crew.start(child)
         return self._wait(signals, "the agents", self._all_connected)
 
     def _all_connected(self) -> bool:
@@ -106,6 +108,9 @@ class Supervisor:
             self._crew.given = told
             for agent in self._crew.agents:
                 agent.signal(signal.SIGTERM)
+            for host in self._crew.hosts:
+                # Whatever it does is of the store that is gone, and may take long.
+                host.signal(signal.SIGKILL)
         self._publish()
 
     def _revive(self, child: Child) -> None:
@@ -127,15 +132,15 @@ class Supervisor:
         self._say(f"gave up: {sentence}")
 
     def _publish(self) -> None:
-        """Write what the world is for those outside, whenever an agent's pid has changed. Tokens are not in it."""
-        agents, given = self._crew.pids(), self._crew.given
-        if agents == self._published or given is None:
+        """Write what the world is for those outside, whenever somebody's pid has changed. Tokens are not in it."""
+        pids, given = self._crew.pids(), self._crew.given
+        if pids == self._published or given is None:
             return
         me = this_process()
-        facts = {"schema": 1, "pid": me.pid, "started": me.started, "since": self._since, "agents": agents}
+        facts = {"schema": 1, "pid": me.pid, "started": me.started, "since": self._since, **pids}
         services = {"url": given.control["url"], "objects": given.objects["url"]}
         self._folder.publish({**facts, **services, "queues": self._options.served, "agent": str(self._options.agent)})
-        self._published = agents
+        self._published = pids
 
     def _told_to_stop(self, signals: Signals) -> bool:
         """True after a signal, after the owner's end, and when the state folder was removed: that is a way to say it too."""
@@ -143,12 +148,13 @@ class Supervisor:
         return signals.stopping or (owner is not None and not is_alive(owner)) or self._folder.holder() is None
 
     def _stop(self, signals: Signals) -> None:
-        """End the jobs, the agents and the services, in this order, then all that is left; a second signal hurries."""
+        """End jobs, agents and daemons, then services and groups, then what is left; a second signal hurries."""
         self._say("stopping")
         hurried = signals.stops + 1
         # SIGQUIT: cancel the running job and leave; SIGTERM would wait for the job's end.
         for children, number, grace in (
             (self._crew.agents, signal.SIGQUIT, JOBS_GRACE),
+            (self._crew.hosts, signal.SIGTERM, DAEMONS_GRACE),
             (self._crew.services, signal.SIGTERM, SERVICES_GRACE),
         ):
             for child in children:
@@ -157,6 +163,8 @@ class Supervisor:
             while any(child.pid for child in children) and time.monotonic() < deadline and signals.stops < hurried:
                 signals.wait(0.05)
                 self._crew.reap()
+        with contextlib.suppress(InfraError):
+            end_all(self._folder.root)  # not where a daemon rolls on: then its groups are killed with it
         count = kill_all(self._left, self._crew.reap)
         self._crew.reap()
         sweep(self._folder)

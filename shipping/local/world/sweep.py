@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import InfraError
+from shipping.local.hosts.ending import end_all, keepers
 from shipping.local.processes import Process, descendants, marked, send, table, wait_gone, working_in
 from shipping.local.world.environment import outside_sockets
 from shipping.local.world.folder import WORLD_MARK, Folder, Holder
@@ -29,7 +30,7 @@ def remains(folder: Folder, left: Holder | None = None) -> set[Process]:
     entries = table()
     found = marked(WORLD_MARK, folder.mark, entries)
     if left is not None:
-        strays = working_in(folder.agents, entries)
+        strays = working_in(folder.agents, entries) | working_in(folder.root / "hosts", entries)
         found |= {process for process in strays if process.started >= left.process.started}
     found |= descendants({process.pid for process in found}, entries)
     spared = {os.getpid()}
@@ -65,6 +66,9 @@ def sweep(folder: Folder, left: Holder | None = None) -> int:
     The caller holds the folder, if it exists.
     """
     count = kill_all(lambda: remains(folder, left), lambda: None)
+    # The daemons are dead: nobody starts another group.
+    count += end_all(folder.root)
+    count += kill_all(lambda: keepers(folder.root, table()), lambda: None)
     folder.forget()
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(outside_sockets(folder.mark))

@@ -71,14 +71,21 @@ class Slow(Notes):
         super().__init__(file)
         self._clock = clock
 
-    def roll(self, release: Release, *, serving: Callable[[], None], wanted: Callable[[], bool]) -> Rolled:
+    def roll(
+        self,
+        release: Release,
+        *,
+        triggered: Callable[[], None],
+        serving: Callable[[], None],
+        wanted: Callable[[], bool],
+    ) -> Rolled:
         def served() -> None:
             serving()
             for _ in range(int(ROLL)):
                 self._clock.sleep(1)
                 wanted()
 
-        return super().roll(release, serving=served, wanted=wanted)
+        return super().roll(release, triggered=triggered, serving=served, wanted=wanted)
 
 
 @dataclass(kw_only=True)

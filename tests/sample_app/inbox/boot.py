@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         chosen = settings.from_environment()
         for check in checks(arguments[0]):
-            print(f"ok    {check.name}: {check.run(chosen)}")
+            print(f"ok    {check.name}: {check.run(chosen)}", flush=True)  # before what goes wrong, also in a log
     except (NotBootable, settings.BadSetting) as reason:
         print(f"wrong {reason}", file=sys.stderr)
         return 1

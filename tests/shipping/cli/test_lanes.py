@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shipping.buildkite.organization import ENDPOINT, TOKEN, opened
 from shipping.cli import run
-from shipping.lane import machine
+from shipping.lane import keys, machine
 from shipping.lane.ledger import Ledger
 from shipping.lane.machine import Wanted
 from shipping.local.control import running
+from shipping.records.beacon import Beacon
 from tests.objects import own_bucket
 from tests.repository import Repository
 from tests.shipping.buildkite.test_waiting import waiting
@@ -169,13 +171,47 @@ def test_status_says_what_is_wanted_since_when_and_who_stopped_it(
     capsys.readouterr()
     assert run(["status", "--region", "us"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == (
-        f"us: wants {commit(7)[:12]} (position 7), since 2026-01-01T00:00:00.000Z, build 3 of inbox-deploy-us"
+    assert re.fullmatch(
+        rf"us: wants {commit(7)[:12]} \(position 7\), since 2026-01-01T00:00:00.000Z \(\d+ d ago\), by ann,"
+        r" build 3 of inbox-deploy-us",
+        lines[0],
     )
-    assert lines[1].startswith("  locked by Ada since")
+    assert re.match(r"  locked by Ada since \S+Z \(\d+ s ago\): x", lines[1])
+    assert lines[2] == "  not live: the deploy command runs, or was lost; what it brought there last is nothing"
 
     run(["status", "--json"])
     us, eu = json.loads(capsys.readouterr().out)["environments"]
     assert (us["pointer"]["commit"], us["lock"]["who"], us["since"]) == (commit(7), "Ada", act.at)
     assert [one["kind"] for one in us["transitions"]] == ["flip", "lock"]
     assert (eu["pointer"], eu["lock"], eu["error"]) == (None, None, None)
+
+
+def test_status_says_how_the_hosts_of_a_fleet_are_and_what_waits(
+    root: Repository, buckets: list[Bucket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Counted by what they acknowledged; the one that failed says why, in its own words."""
+    fleet = "fleet: {hosts: [web-1, web-2]}"
+    text = CONFIGURATION.format(*(bucket.name for bucket in buckets)).replace("deploy: {command: bin/go}", fleet, 1)
+    root.commit("fleet", {".buildkite/shipping.yml": f"{text}processes: {{web: {{command: bin/start}}}}\n"})
+    act = named("deploy-7", "build 3 of inbox-deploy-us")
+    wanted = Wanted(commit=commit(7), slug="7" * 64, position=7)
+    ledger = Ledger(buckets[0], app="inbox", environment="us")
+    ledger.change(act, lambda lane: machine.flip(lane, wanted, act), hosts=("web-1", "web-2"))
+    token = ledger.read().token
+    buckets[0].create(keys.acks("inbox", "us", token, "complete", "web-1"), b"")
+    buckets[0].create(keys.acks("inbox", "us", token, "failed", "web-2"), b"")
+    why = "cannot use layer 'app': its digest is 'f'"
+    beacon = Beacon(host="web-2", environment="us", runs=None, wanted=token, reached="failed", why=why, at=act.at)
+    buckets[0].create(keys.beacon("inbox", "us", "web-2"), beacon.encode())
+    buckets[0].create(keys.cleared("inbox", 9, commit(9)), b"")
+
+    assert run(["status", "--region", "us"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  hosts: 1 complete, 1 failed (of 2 counted and in service; 0 may fail or stay silent)",
+        f"    web-2 failed: {why}; runs nothing, said so at {act.at}",
+        f"  pending: 1 cleared release is newer, the newest {commit(9)[:12]} (position 9)",
+    ]
+    run(["status", "--region", "us", "--json"])
+    (told,) = json.loads(capsys.readouterr().out)["environments"]
+    assert (told["by"], told["hosts"]["failed"], told["pending"][0]["position"]) == ("ann", ["web-2"], 9)

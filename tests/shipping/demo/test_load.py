@@ -97,8 +97,11 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.join()
 
 
-def counted(port: int, requests: int = 40) -> Counted:
-    with Load(Customers(host="127.0.0.1", port=port, rate=200, slow=0.01, patience=0.5)) as load:
+def counted(port: int, requests: int = 40, slow_path: str | None = "/slow/{}", post_body: str = "{}") -> Counted:
+    customers = Customers(
+        host="127.0.0.1", port=port, rate=200, slow=0.01, patience=0.5, slow_path=slow_path, post_body=post_body
+    )
+    with Load(customers) as load:
         deadline = time.monotonic() + 20
         while load.counted.sent < requests and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -113,6 +116,24 @@ def test_answers_are_no_failures_and_connections_are_used_again() -> None:
     assert (found.failed, found.answered) == (0, found.sent)
     assert found.reused > 0 < found.fresh
     assert len(set(found.posted)) == len(found.posted) > 0
+
+
+def test_without_a_slow_path_the_slow_ones_are_posts_in_two_halves() -> None:
+    """Whole when they arrive, each with its id in the body as it was asked for; what was answered first is noted."""
+    bodies: list[str] = []
+
+    def note(connection: socket.socket) -> None:
+        while read := read_request(connection):
+            bodies.append(read.partition(b"\r\n\r\n")[2].decode())
+            connection.sendall(OK)
+
+    with serving(note) as port:
+        found = counted(port, slow_path=None, post_body='{"id": "{}"}')
+
+    assert found.failed == 0
+    assert sorted(filter(None, bodies)) == sorted(f'{{"id": "{one}"}}' for one in found.posted)
+    assert len(found.posted) > found.sent // 4
+    assert list(found.seen) == ["ok"]
 
 
 def test_a_fin_that_was_there_before_a_connection_is_used_again_is_no_failure() -> None:

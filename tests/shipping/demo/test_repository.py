@@ -32,10 +32,22 @@ def test_every_edit_of_the_story_fits_the_sample_app(repository: SampleRepositor
     for edit in EDITS:
         repository.replace(*edit)
 
-    assert len(repository.git("status", "--porcelain").splitlines()) == len(EDITS)
+    assert set(repository.git("diff", "--name-only").splitlines()) == {path for path, _, _ in EDITS}
 
 
 def test_an_edit_that_does_not_fit_is_told(repository: SampleRepository) -> None:
     """With the file and the text."""
     with pytest.raises(InfraError, match=r"'inbox/text\.py' of the sample app: 'no such text' is there 0 times"):
         repository.replace("inbox/text.py", "no such text", "")
+
+
+def test_a_commit_is_undone_by_another(repository: SampleRepository) -> None:
+    """Main only grows."""
+    before = repository.git("rev-parse", "HEAD^{tree}")
+    (repository.root / "greeting.py").touch()
+    repository.commit("Greet customers")
+
+    undone = repository.revert()
+
+    assert repository.git("rev-parse", f"{undone}^{{tree}}") == before
+    assert repository.git("rev-list", "--count", "HEAD") == "3"

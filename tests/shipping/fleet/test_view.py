@@ -61,6 +61,17 @@ def test_every_host_has_a_line(bucket: Bucket) -> None:
     assert "truncated or damaged" in rows["torn"].why
 
 
+def test_a_host_that_failed_and_then_completed_is_complete(bucket: Bucket) -> None:
+    """Acks are never taken back: hosts try again."""
+    for host, states in {"a": ("fetched", "failed", "complete"), "b": ("fetched", "triggered", "failed")}.items():
+        for state in states:
+            bucket.create(f"{APP}/acks/us/{TOKEN}/{state}/{host}", b"")
+
+    a, b = view(bucket, LANE, APP, in_service=frozenset({"a", "b"}))
+
+    assert (a.acked, b.acked) == ("complete", "failed")
+
+
 def test_one_list_counts_the_hosts_of_a_state(bucket: Bucket) -> None:
     """And another environment's or token's acks are not among them."""
     for host in ("a", "b"):

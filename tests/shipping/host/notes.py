@@ -28,10 +28,18 @@ class Notes:
     def whole(self, release: Release) -> bool:
         return self._serving() == [str(release.folder)]
 
-    def roll(self, release: Release, *, serving: Callable[[], None], wanted: Callable[[], bool]) -> Rolled:
+    def roll(
+        self,
+        release: Release,
+        *,
+        triggered: Callable[[], None],
+        serving: Callable[[], None],
+        wanted: Callable[[], bool],
+    ) -> Rolled:
         before = self._serving()
         if (release.folder / "inbox/does-not-boot").exists():
             return Rolled(ok=False, why="it does not boot")
+        triggered()
         self._serve([*(one for one in before if one != str(release.folder)), str(release.folder)])
         serving()
         self._middle(release)

@@ -256,6 +256,23 @@ def test_a_pointer_that_moves_in_the_middle_of_a_roll(site: Site, host: Machine)
     assert site.beacon().runs is not None
 
 
+def test_a_release_that_does_not_boot_is_never_seen_as_begun(site: Site, host: Machine) -> None:
+    """Its failure is acked before anything else of it: a deploy that looks in between must not count the host as begun."""
+    site.flip(site.publish())
+    daemon = host.start()
+    host.turn(daemon)
+    broken = site.flip(site.publish(breaks=True))
+    seen: list[list[str]] = []
+    host.at = lambda point: seen.append(site.acks(broken)) if point == "failed-acked" else None
+
+    daemon = host.start()
+    host.turn(daemon)
+
+    assert seen == [["failed", "fetched"]]
+    assert site.beacon().why == "it does not boot"
+    assert site.acks(broken) == ["failed", "fetched", "triggered"]
+
+
 def test_a_release_that_does_not_boot(site: Site, host: Machine) -> None:
     """The old one serves on, the failure is acked with its reason, nothing is tried again, and the next release is taken."""
     site.flip(site.publish())

@@ -49,6 +49,12 @@ def manifest(site: Site, wanted: Wanted) -> Manifest:
     return Manifest.decode(stored.body, app=APP, slug=wanted.slug, where="here")
 
 
+def fresh(site: Site, slug: str) -> Wanted:
+    """Clear a slug as a commit that nobody built it of."""
+    site.commits += 1
+    return site.clear(Wanted(commit=f"{site.commits:040x}", slug=slug, position=site.commits))
+
+
 def a_flipped_byte(site: Site) -> Wanted:
     wanted = site.publish()
     key = manifest(site, wanted).layers[1].blob(APP)
@@ -64,7 +70,7 @@ def a_slug_of_a_pull_request(site: Site) -> Wanted:
 
 
 def no_manifest(site: Site) -> Wanted:
-    return site.clear(Wanted(commit="9" * 40, slug="9" * 64, position=9))
+    return fresh(site, "9" * 64)
 
 
 def no_clearance(site: Site) -> Wanted:
@@ -124,7 +130,7 @@ def named(site: Site, layer: Layer) -> Wanted:
     """Publish a manifest with this one layer."""
     made = replace(manifest(site, site.publish()), layers=(layer,))
     put(site, made.key, made.encode())
-    return site.clear(Wanted(commit="9" * 40, slug=made.slug, position=9))
+    return fresh(site, made.slug)
 
 
 def a_path_that_leads_out(site: Site) -> Wanted:

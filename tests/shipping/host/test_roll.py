@@ -241,6 +241,23 @@ def test_a_worker_without_readiness_is_ready_when_it_lives(first: Host) -> None:
     assert first.releases() == ["one"]
 
 
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_a_release_that_does_not_boot_touches_nothing(tmp_path: Path, order: Order) -> None:
+    """Whatever the order: no group is drained for it, and nobody is told that the roll began."""
+    told: list[str] = []
+    with a_host(tmp_path, order) as host:
+        (web,) = host.release("one").processes
+        refused = ProcessType.from_json({**web.to_json(), "boot": [sys.executable, "-c", "exit('no table')"]})
+        with host.supervisor() as driver:
+            roller = Roller(driver, limits=LIMITS)
+            roller.roll(host.release("one"), triggered=lambda: told.append("one"))
+            before = driver.groups()
+            assert not roller.roll(host.release("two", "good", refused), triggered=lambda: told.append("two")).ok
+
+            assert driver.groups() == before
+    assert told == ["one"]
+
+
 def test_a_command_that_is_not_there_is_refused_by_name(first: Host) -> None:
     """The first release of a host fails: nothing runs."""
     (web,) = first.release("one").processes

@@ -20,6 +20,7 @@ from shipping.jobs import conclude, deploy
 from shipping.jobs.context import JobContext
 from shipping.lane import keys as lanes
 from shipping.lane import machine
+from shipping.records.beacon import Beacon
 from shipping.records.lane import Token
 from shipping.slug import clearances
 from tests.shipping.jobs.test_slug import AGENT
@@ -179,6 +180,7 @@ def test_what_to_deploy_where_must_be_said_whole(scene: Scene, env: dict[str, st
     [
         ("triggered", 0, "2 of 2 hosts began in 0 s (token", "success"),
         ("failed", 1, "1 of 2 hosts began in 0 s; failed: b; 0 may fail or stay silent; us goes on wanting", "error"),
+        ("failed", 1, "b: cannot boot 'web' | no such table", "error"),
     ],
 )
 def test_a_fleet_is_waited_for_and_the_build_says_how_it_ended(
@@ -193,6 +195,16 @@ def test_a_fleet_is_waited_for_and_the_build_says_how_it_ended(
     said: dict[str, State] = {"a": "triggered", "b": state}
     for host, word in said.items():
         scene.regions["us"].create(lanes.acks(APP, "us", Token(counter=1), word, host), b"")
+    beacon = Beacon(
+        host="b",
+        environment="us",
+        runs=None,
+        wanted=Token(counter=1),
+        reached=state,
+        why="cannot boot 'web'\nok\nno such table",
+        at="",
+    )
+    scene.regions["us"].create(lanes.beacon(APP, "us", "b"), beacon.encode())
 
     assert deploy.run(step(scene, 7)) == status
     assert told in scene.said[-1]

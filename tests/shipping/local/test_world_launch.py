@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_gen.errors import UsageError
+from shipping.local.hosts.roster import Host
 from shipping.local.processes import Process
 from shipping.local.world import Folder, Options, attached
 from shipping.local.world.launch import check, stop
@@ -33,6 +34,12 @@ def test_options_survive_the_way_to_the_supervisor(tmp_path: Path) -> None:
         agents=7,
         queues=("deploy", "control"),
         buckets=("one", "two"),
+        hosts=(
+            Host(
+                app="inbox", region="us", name="us-1", bucket="one", spread=2.5, listens=("web",), trusted=("main K",)
+            ),
+        ),
+        host_env=tmp_path / "env",
         port=1234,
         lost_after=8.5,
         owner=Process(pid=4, started=5),

@@ -10,7 +10,17 @@ import pytest
 from pipeline_gen.errors import Faults, UsageError
 from pipeline_gen.shell import LocalShell
 from shipping.local.world.folder import default_state
-from shipping.local.world.repository import apps_of, needs, root_of, slug_of, source, state_of, top, uncommitted
+from shipping.local.world.repository import (
+    Needs,
+    apps_of,
+    needs,
+    root_of,
+    slug_of,
+    source,
+    state_of,
+    top,
+    uncommitted,
+)
 from shipping.local.world.worktree import Worktree
 
 if TYPE_CHECKING:
@@ -118,11 +128,11 @@ def test_the_pipeline_is_called_as_the_app_else_as_the_folder(root: Path) -> Non
 
 def test_a_world_has_what_the_configuration_names(root: Path) -> None:
     """Queues to serve and buckets to publish to; none without a configuration, every fault with a wrong one."""
-    assert needs(SHELL, root) == ((), ())
+    assert needs(SHELL, root) == Needs()
 
     (root / ".buildkite").mkdir()
     (root / ".buildkite" / "shipping.yml").write_text(CONFIGURATION)
-    assert needs(SHELL, root) == (("big",), ("home", "europe"))
+    assert needs(SHELL, root) == Needs(queues=("big",), buckets=("home", "europe"))
 
     (root / ".buildkite" / "shipping.yml").write_text("app: inbox\nsuits: []\n")
     with pytest.raises(Faults, match="suits"):
@@ -150,7 +160,7 @@ def test_several_apps_are_several_pipelines(root: Path) -> None:
         (root / ".buildkite" / f"shipping.{app}.yml").write_text(text)
 
     assert apps_of(root) == {"api": "api", "web": "web"}
-    assert needs(SHELL, root) == (("small", "big"), ("home", "europe"))
+    assert needs(SHELL, root) == Needs(queues=("small", "big"), buckets=("home", "europe"))
     with pytest.raises(UsageError, match="has the pipelines api, web") as refusal:
         slug_of(root)
     assert refusal.value.hint == "ship local build --pipeline api"

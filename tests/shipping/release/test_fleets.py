@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline_gen import config
 from pipeline_gen.config import Fleet, Process
 from pipeline_gen.errors import Refused
 from shipping.lane import keys, machine
@@ -18,6 +19,7 @@ from tests.shipping.release.scene import APP, Scene, commit, named
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shipping.local.objects import ObjectServer
     from shipping.records.ack import State
 
 TAGGED = Fleet(tag=("ship:fleet", "inbox-us"), spread=0.0)
@@ -76,6 +78,25 @@ def test_named_hosts_are_a_fleet(scene: Scene) -> None:
     ack(scene, 1, "triggered", ["a", "b"])
 
     assert followed(scene.deploy(1)).waited.words() == "2 of 2 hosts began in 0 s"
+
+
+def test_the_job_fetches_no_slug_for_hosts_that_fetch_for_themselves(scene: Scene, objects: ObjectServer) -> None:
+    """It reads what it demands; a release with a `before` is unpacked, for that to run in."""
+    rolling(scene, Fleet(hosts=("a",), spread=0.0))
+    ack(scene, 1, "triggered", ["a"])
+    us = scene.regions["us"].name
+    objects.faults.clear()
+
+    assert followed(scene.deploy(1)).waited.ok
+    read = {one.key for one in objects.faults.seen("get", bucket=us)}
+    assert any("/manifests/" in key for key in read)
+    assert not any("/blobs/" in key for key in read)
+
+    scene.config = replace(scene.config, release=config.Release(before=("bin/before", "{commit}")))
+    scene.clear(2)
+    ack(scene, 2, "triggered", ["a"])
+    assert followed(scene.deploy(2)).waited.ok
+    assert scene.log == [f"before {commit(2)}"]
 
 
 def test_a_tag_that_no_host_in_service_has_is_refused_before_the_flip(scene: Scene) -> None:

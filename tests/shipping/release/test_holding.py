@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pipeline_gen.errors import InfraError
 from shipping.local.objects import Fault
 from shipping.release.holding import lock, unlock
-from shipping.release.standing import standing
-from tests.shipping.release.scene import APP, commit, named
+from tests.shipping.release.scene import named
+from tests.shipping.release.test_standing import look
 
 if TYPE_CHECKING:
     from shipping.local.objects import ObjectServer
@@ -20,7 +20,7 @@ def test_an_environment_that_does_not_answer_is_told_with_what_to_do(scene: Scen
     objects.faults.add(Fault(kind="503", bucket=scene.regions["us"].name, times=None))
 
     us, eu = lock([scene.ledger("us"), scene.ledger("eu")], named("hold"))
-    seen = standing(scene.ledger("us"), scene.regions["us"], APP)
+    seen = look(scene)
     objects.faults.clear()
 
     assert isinstance(us.error, InfraError)
@@ -29,21 +29,3 @@ def test_an_environment_that_does_not_answer_is_told_with_what_to_do(scene: Scen
     assert eu.lane.lock is not None
     assert isinstance(seen.error, InfraError)
     assert [one.exit_code for one in unlock([scene.ledger("us"), scene.ledger("eu")], named("free"))] == [1, 0]
-
-
-def test_the_last_run_of_the_deploy_command_is_seen(scene: Scene) -> None:
-    scene.clear(1)
-    assert standing(scene.ledger(), scene.regions["us"], APP).run is None
-    scene.env["STATUS"] = "4"
-    scene.deploy(1)
-
-    failed = standing(scene.ledger(), scene.regions["us"], APP)
-    scene.env.clear()
-    scene.deploy(1)
-    done = standing(scene.ledger(), scene.regions["us"], APP)
-
-    assert failed.run is not None
-    assert done.run is not None
-    assert (failed.run.status, done.run.status) == (4, 0)
-    assert done.flipped is not None
-    assert (done.flipped.commit, done.to_json()["deploy"]["status"]) == (commit(1), 0)

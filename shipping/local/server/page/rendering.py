@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from shipping.local.engine.states import AgentState
+from shipping.local.hosts.published import published
 from shipping.local.server.page.guard import FIELD, Guard
 from shipping.local.server.page.terminal import palette
 from shipping.local.server.wire import plane
@@ -95,6 +96,7 @@ def _shared(request: Request, token: str) -> dict[str, Any]:
     return {
         "organization": world.site.organization,
         "agents_here": sum(agent.state is AgentState.CONNECTED for agent in world.state.agents.values()),
+        "hosts_here": len(published(world.folder)),
         "here": "",
         "refresh": False,
         # Without its fragment: a page that goes to a place in itself is not loaded again.

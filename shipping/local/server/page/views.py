@@ -12,6 +12,7 @@ from shipping.local.engine.states import AgentState
 from shipping.local.server.moments import moment
 from shipping.local.server.page import rows
 from shipping.local.server.page.files import artifact_row
+from shipping.local.server.page.hosts import regions_part
 from shipping.local.server.page.markdown import rendered
 from shipping.local.server.page.rendering import Part, respond
 from shipping.local.server.page.tree import Tree, name
@@ -43,6 +44,7 @@ async def overview(request: Request) -> Response:
         refresh=any(build.finished_at is None for build in newest),
         parts=[
             Part(name="pipelines", topics=("builds",), told=lambda: {"pipelines": _pipelines(world)}),
+            regions_part(world),
             Part(name="builds", topics=("builds",), told=lambda: _builds(world, newest[:LAST])),
         ],
     )

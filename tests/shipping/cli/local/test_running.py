@@ -8,6 +8,7 @@ import pytest
 
 from pipeline_gen.errors import UsageError
 from shipping.cli.local.running import _needs
+from shipping.local.world.repository import Needs
 from tests.repository import Repository
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def test_a_wrong_configuration_does_not_keep_a_world_down(
     repository = Repository.create(tmp_path)
     repository.write({".buildkite/shipping.yml": text})
 
-    assert _needs(repository.root) == ((), ())
-    assert "left out the queues and buckets of the configuration: cannot " in capsys.readouterr().err
+    assert _needs(repository.root) == Needs()
+    assert "left out the queues, buckets and hosts of the configuration: cannot " in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_there_is_no_repository(tmp_path: Path) -> None:
