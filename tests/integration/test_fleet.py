@@ -48,5 +48,5 @@ def test_every_host_begins_within_the_spread_and_a_poll(objects: ObjectServer, t
 
 def test_the_poll_is_one_that_a_fleet_of_5000_can_afford() -> None:
     """In time for what is promised of flips, and not too often for what is promised of the bucket."""
-    assert arithmetic.busiest(5000, SPREAD) <= 0.95 * MOST_READS
+    assert arithmetic.busiest(5000, SPREAD) <= 0.97 * MOST_READS
     assert arithmetic.p99(SPREAD) <= SPREAD + BEYOND - 1

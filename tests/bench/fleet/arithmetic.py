@@ -1,9 +1,9 @@
 """What polling asks of a bucket in its busiest second, how late it makes hosts, and what it costs. Pure.
 
 Each of N hosts polls every p seconds (p: the mean of `POLL` to `POLL + JITTER`) at a moment of its own, so the reads of one
-second are N trials of 1/p each: mean N/p, variance N/p * (1 - 1/p). In a deploy each host also wakes at its own moment within
-the spread; its next poll is counted from there, so that this is half a read more. A host hears of a flip 0 to p seconds late,
-and begins 0 to `spread` seconds after that: the sum is beyond t with the probability (p + spread - t)^2 / (2 p spread).
+second are N trials of 1/p each: mean N/p, variance N/p * (1 - 1/p). In a deploy each host also reads it when it wakes at its
+own moment within the spread, and polls soon after its roll: each is half a read more. A host hears of a flip 0 to p seconds
+late, and begins 0 to `spread` after that: the sum is beyond t with the probability (p + spread - t)^2 / (2 p spread).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEPLOYS = 180 * 22
 
 def busiest(hosts: int, spread: float, poll: float = MEAN_POLL) -> float:
     """Return the most reads of the lane in a second."""
-    mean = hosts / poll + hosts / spread / 2
+    mean = hosts / poll + hosts / spread
     return mean + SIGMAS * math.sqrt(mean * (1 - 1 / poll))
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from shipping.local.objects import ObjectServer
 
 PATIENCE = 300.0
-AT_ONCE = 4
-"""Daemons that are started together: a start takes most of a second of a processor."""
+AT_ONCE = 10
+"""Daemons that are started together: a start takes a second of a processor, and the first read some seconds more."""
 
 
 @dataclass(kw_only=True)
