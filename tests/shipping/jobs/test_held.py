@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline_gen.lint import lint
+from shipping.buildkite.organization import ENDPOINT, TOKEN, opened
 from shipping.jobs import deploy
 from shipping.jobs.held import steps
 from shipping.lane import machine
+from shipping.local.control import running
 from shipping.records.lane import Lock
 from shipping.release.deploy import Order, Stopped
 from tests.oracle import assert_valid
+from tests.shipping.buildkite.test_waiting import blocked, waiting
 from tests.shipping.jobs.test_deploy import job, scene, step
 from tests.shipping.release.scene import APP, Scene, commit, named
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shipping.jobs.context import JobContext
 
 __all__ = ["scene"]
@@ -132,3 +137,18 @@ def test_the_keys_that_this_job_trusts_are_the_keys_of_the_next_one(locked: Scen
 
     assert again["env"]["SHIP_TRUSTED"] == "clearance ed25519:AAAA"
     assert "concurrency" not in again
+
+
+def test_only_the_newest_is_left_waiting_where_the_job_may_ask_buildkite(locked: Scene, tmp_path: Path) -> None:
+    """The builds before it are let go, to end as superseded; without a token, or an answer, the job ends as well."""
+    with running(tmp_path / "state") as info:
+        env = {ENDPOINT: f"{info.url}/v2/", TOKEN: info.api_token, "BUILDKITE_ORGANIZATION_SLUG": "local"}
+        with opened("local", env) as organization:
+            waiting(organization, "locked-us-1", "locked-us-1", "locked-us-1")
+
+            assert deploy.run(held(locked, **env, BUILDKITE_BUILD_NUMBER="3")) == 0
+
+            assert blocked(organization) == [3]
+    assert "let go build 1, which waited for the same lock" in locked.said
+    assert deploy.run(held(locked, **env, SHIP_HELD="1")) == 0
+    assert any(line.startswith("could not let go the builds of older releases") for line in locked.said)
