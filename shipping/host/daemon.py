@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline_gen.errors import Refused, ShipError
+from shipping.host import pace
 from shipping.host.decide import Disk, Fetch, Mend, Notice, Refuse, Roll, Running, Wait, decide, otherwise
 from shipping.host.journal import Journal
 from shipping.host.points import nowhere
-from shipping.host.retention import droppable
 from shipping.host.rolls import Rolled
 from shipping.records.beacon import Runs
 from shipping.slug.fetch import NoRoom
@@ -32,13 +32,6 @@ if TYPE_CHECKING:
     from shipping.host.reports import Reports
     from shipping.host.rolls import Rolls
     from shipping.records.lane import Pointer
-
-# Seconds between the beginnings of two polls. With 5,000 hosts, 6 to 7 s are 770 reads of the lane a second, and 920 in the
-# busiest one of a deploy: docs/fleet.md has the arithmetic. S3 gives 5,500 for each prefix.
-POLL = 6.0
-JITTER = 1.0
-HINT_EVERY = 4
-"""Polls of the lane for one of the hint: gates take a minute, and nothing is late for being fetched 20 s later."""
 
 REFUSED_AGAIN = 300.0
 NO_ROOM_AGAIN = 60.0
@@ -65,7 +58,7 @@ class Parts:
     clock: Clock
     chance: Callable[[], float]
     say: Callable[[str], None]
-    poll: float = POLL
+    poll: float = pace.POLL
     at: At = nowhere
 
 
@@ -93,15 +86,15 @@ class Daemon:
         self._admitted: Pointer | None = None
 
     def begin(self) -> float:
-        """Return the seconds until the first turn: daemons that are started in one second must not ask in one second."""
-        return self._parts.chance() * self._parts.poll
+        """Return the seconds until the first turn."""
+        return pace.first(self._parts.poll, self._parts.chance())
 
     def turn(self) -> float:
         """Do what is to be done now. Return the seconds until the next turn."""
         self._journal.forgive()
         begun = self._now
         try:
-            self._read(hint=self._turns % HINT_EVERY == 0)
+            self._read(hint=self._turns % pace.HINT_EVERY == 0)
             self._turns += 1
             self._act()
             self._journal.tell()
@@ -297,25 +290,18 @@ class Daemon:
 
     def _tidy(self) -> None:
         """Drop one release that nobody can want any more, or free the room of one; never on the way to a release."""
-        releases, lane = self._parts.releases, self._reading.lane
-        if releases.settle() or releases.sweep():
-            return
-        living = (releases.known(one.folder) for one in self._parts.rolls.living())
+        living = (self._parts.releases.known(one.folder) for one in self._parts.rolls.living())
         pinned = {one[1] for one in living if one is not None} | {self._reading.following or ""}
+        lane = self._reading.lane
         if lane is not None and lane.pointer is not None:
             pinned.add(lane.pointer.slug)
-        for slug in droppable(releases.kept(), self._memory, pinned=frozenset(pinned), now=self._now)[:1]:
-            releases.drop(slug)
-            self._parts.say(f"dropped slug {slug[:12]}")
+        dropped = self._parts.releases.tidy(self._memory, pinned=frozenset(pinned), now=self._now)
+        if dropped is not None:
+            self._parts.say(f"dropped slug {dropped[:12]}")
 
     def _pause(self, begun: float) -> float:
-        """Return the seconds to wait: until the next poll, or until the moment this host waits for.
-
-        Polls are counted from where a turn began: a bucket that answers nobody for a while answers all at once then, and a
-        fleet that counted from the answers would ask in step from there on.
-        """
-        period = self._parts.poll + self._parts.chance() * JITTER * self._parts.poll / POLL
-        usual = period - (self._now - begun) % period
+        """Return the seconds to wait: until the next poll, or until the moment this host waits for."""
+        usual = pace.rest(self._parts.poll, self._parts.chance(), self._now - begun)
         waits = [action.until - self._now for action in self._decided() if isinstance(action, Wait)]
         return max(LEAST, min([usual, *waits]))
 

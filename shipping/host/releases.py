@@ -17,6 +17,7 @@ from uuid import uuid4
 from pipeline_gen.errors import Refused
 from shipping.host.blobs import Blobs
 from shipping.host.points import nowhere
+from shipping.host.retention import droppable
 from shipping.host.rolls import Release
 from shipping.slug import clearances, fetch
 from shipping.slug.manifest import Manifest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shipping.host.blobs import Source
+    from shipping.host.memory import Memory
     from shipping.host.points import At
     from shipping.records.process import ProcessType
     from shipping.signing import Trusted
@@ -140,6 +142,15 @@ class Releases:
             return None
         slug = next((slug for slug in self.kept() if slug.startswith(match[2])), None)
         return None if slug is None else (match[1], slug)
+
+    def tidy(self, memory: Memory, *, pinned: frozenset[str], now: float) -> str | None:
+        """Do one piece of clearing up; return the slug that was put out of the way, where that was it."""
+        if self.settle() or self.sweep():
+            return None
+        dropped = next(iter(droppable(self.kept(), memory, pinned=pinned, now=now)), None)
+        if dropped is not None:
+            self.drop(dropped)
+        return dropped
 
     def drop(self, slug: str) -> None:
         """Put a release out of the way. Its room is freed by `sweep`."""

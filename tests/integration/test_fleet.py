@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shipping.fleet import waiting
-from shipping.host.daemon import JITTER, POLL
+from shipping.host.pace import JITTER, POLL
 from tests.bench.fleet import arithmetic
 from tests.bench.fleet.__main__ import BEYOND, MOST_READS, SPREAD, publish, simulation
 from tests.bench.fleet.simulated import simulate

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_gen.config import Layer, Process
-from shipping.host.daemon import JITTER, POLL
+from shipping.host.pace import JITTER, POLL
 from shipping.local.objects import running
 from shipping.memory import MemoryStore
 from tests.bench.fleet import arithmetic

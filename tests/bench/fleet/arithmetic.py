@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from shipping.host.daemon import JITTER, POLL
+from shipping.host.pace import JITTER, POLL
 
 MEAN_POLL = POLL + JITTER / 2
 SIGMAS = 4.0

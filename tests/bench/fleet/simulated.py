@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline_gen.clock import ManualClock
 from shipping.fleet.inventory import Listed
 from shipping.fleet.waiting import wait_triggered
-from shipping.host.daemon import POLL, Daemon, Parts
+from shipping.host.daemon import Daemon, Parts
 from shipping.host.decide import Host
+from shipping.host.pace import POLL
 from shipping.host.reading import Reading
 from shipping.host.releases import DURABLE, Releases
 from shipping.host.reports import BEACON_SECONDS, Reports

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_gen.clock import ManualClock
-from shipping.host.daemon import POLL, Daemon
+from shipping.host.daemon import Daemon
+from shipping.host.pace import POLL
 from shipping.lane import keys, machine
 from shipping.records.beacon import Runs
 from shipping.slug.manifest import Manifest
