@@ -43,6 +43,7 @@ def adopt(world: World, folder: Path, app: str) -> Repository:
     """Return a repository that signs what it releases, and whose pipelines `ship buildkite sync` made."""
     files = {**APP, **scripts(folder, DEPLOY), "small/release": "one"}
     repository = make(folder / "repository", app, files, SHIPPING.replace("KEYS", json.dumps(keys(world, folder))))
+    repository.git("config", "user.name", "Someone")  # who locks is who git says
     synced = ship(world, repository.root, "buildkite", "sync", "--local", "--state", str(world.folder.root))
     assert synced.returncode == 0, synced.stderr
     return repository
@@ -131,7 +132,7 @@ def test_merges_come_to_the_region_in_order_unless_somebody_locked_it(world: Wor
     assert ship(world, repository.root, "lock", "--region", "us", "--reason", "mail is late").returncode == 0
     three, _, _ = merge(world, repository, "goes", {"small/release": "three"})
     held = deploy_of(world, "goes", three)
-    assert "us is locked by" in logs(world, held, "deploy")
+    assert "us is locked by Someone" in logs(world, held, "deploy")
     assert "mail is late" in ship(world, repository.root, "status").stdout
     wait_at(world, held, "locked-us-1", told="mail is late")
     newest = merge(world, repository, "goes", {"small/release": "four"})[0]
