@@ -60,7 +60,9 @@ def load(file: Path) -> HostConfig:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the host's configuration {str(file)!r}: {error}") from error
+        raise UsageError(
+            f"cannot read the host's configuration {str(file)!r}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     return parse(data, document=str(file))
 
 
