@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pipeline_gen.errors import InfraError, ShipError, UsageError
+from shipping.aws.environment import given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,6 @@ def connect(key: str, value: str, *, environment: Mapping[str, str] | None = Non
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    env = os.environ if environment is None else environment
     config = Config(  # type: ignore[no-untyped-call]
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENCE_SECONDS,
@@ -80,25 +79,14 @@ def connect(key: str, value: str, *, environment: Mapping[str, str] | None = Non
         retries={"total_max_attempts": TRIES, "mode": "adaptive"},
         user_agent_extra="buildkite-ship",
     )
-    given = {} if environment is None else _given(env)
     try:
-        client = boto3.session.Session().client("ec2", config=config, **given)  # type: ignore[no-untyped-call]
+        client = boto3.session.Session().client("ec2", config=config, **given("ec2", environment))  # type: ignore[no-untyped-call]
     except (BotoCoreError, ValueError) as error:
         raise InfraError(
             f"could not open EC2 for the tag '{key}={value}': {error}",
             hint="aws configure   # or give the agent a role; AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL_EC2 are read",
         ) from error
     return Tagged(key=key, value=value, client=cast("Client", client))
-
-
-def _given(environment: Mapping[str, str]) -> dict[str, str | None]:
-    return {
-        "endpoint_url": environment.get("AWS_ENDPOINT_URL_EC2"),
-        "region_name": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
-        "aws_access_key_id": environment.get("AWS_ACCESS_KEY_ID"),
-        "aws_secret_access_key": environment.get("AWS_SECRET_ACCESS_KEY"),
-        "aws_session_token": environment.get("AWS_SESSION_TOKEN"),
-    }
 
 
 def _literal(value: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pipeline_gen.errors import InfraError, ShipError, UsageError
+from shipping.aws.environment import given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,37 +78,20 @@ def connect(name: str, *, environment: Mapping[str, str] | None = None) -> Key:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    env = os.environ if environment is None else environment
     config = Config(  # type: ignore[no-untyped-call]
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENCE_SECONDS,
         retries={"total_max_attempts": TRIES, "mode": "standard"},
         user_agent_extra="buildkite-ship",
     )
-    # The SDK by itself reads AWS_DEFAULT_REGION only; agents, like other AWS tools, say AWS_REGION.
-    given = {"region_name": _region(env)} if environment is None else _given(env)
     try:
-        client = boto3.session.Session().client("kms", config=config, **given)  # type: ignore[no-untyped-call]
+        client = boto3.session.Session().client("kms", config=config, **given("kms", environment))  # type: ignore[no-untyped-call]
     except (BotoCoreError, ValueError) as error:
         raise InfraError(
             f"could not open the KMS key {name!r}: {error}",
             hint="aws configure   # or give the agent a role; AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL_KMS are read",
         ) from error
     return Key(name=name, client=cast("Client", client))
-
-
-def _given(environment: Mapping[str, str]) -> dict[str, str | None]:
-    return {
-        "endpoint_url": environment.get("AWS_ENDPOINT_URL_KMS"),
-        "region_name": _region(environment),
-        "aws_access_key_id": environment.get("AWS_ACCESS_KEY_ID"),
-        "aws_secret_access_key": environment.get("AWS_SECRET_ACCESS_KEY"),
-        "aws_session_token": environment.get("AWS_SESSION_TOKEN"),
-    }
-
-
-def _region(environment: Mapping[str, str]) -> str | None:
-    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
 
 
 def _failure(action: str, name: str, code: str) -> ShipError:

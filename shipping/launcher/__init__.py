@@ -1,6 +1,6 @@
 """The launcher that a repository commits as `.buildkite/ship`, and the list of packages, by hash, that it may install.
 
-`ship` (beside this file) is the launcher itself, with a placeholder where the pinned version stands.
+`ship` (beside this file) is the launcher itself; writing it fills in the pinned version.
 """
 
 from __future__ import annotations

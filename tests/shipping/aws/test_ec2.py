@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from pipeline_gen.config import Fleet
 from pipeline_gen.errors import InfraError
 from shipping.aws import ec2
+from shipping.aws.environment import given
 from shipping.fleet.inventory import Listed, open_inventory
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 def test_only_running_instances_with_the_tag_are_in_service(environment: dict[str, str]) -> None:
     """Over several pages; stopped and terminated ones, and those of another fleet, are not."""
-    client = boto3.client("ec2", **ec2._given(environment))  # type: ignore[no-untyped-call]
+    client = boto3.client("ec2", **given("ec2", environment))  # type: ignore[no-untyped-call]
 
     def run(number: int, value: str) -> list[str]:
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "ship:fleet", "Value": value}]}]
